@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace bolt {
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError };
+
+/// Where the library's own messages go. Thread-safe implementations only.
+class LogSink {
+ public:
+  virtual ~LogSink() = default;
+  /// One message, without a line end.
+  virtual void write(LogLevel level, std::string_view message) = 0;
+};
+
+/// Replaces the sink of this process and gives back the one before. The
+/// default one writes to the standard error. Thread-safe.
+std::shared_ptr<LogSink> set_log_sink(std::shared_ptr<LogSink> sink);
+
+/// Writes a message to the sink. Thread-safe.
+void log_message(LogLevel level, std::string_view message);
+void log_info(std::string_view message);
+void log_warning(std::string_view message);
+
+/// Lets each message through once. Its owner's: two Trainers each have one.
+class OnceLog {
+ public:
+  void info(const std::string& message) { once(LogLevel::kInfo, message); }
+  void warning(const std::string& message) {
+    once(LogLevel::kWarning, message);
+  }
+
+ private:
+  void once(LogLevel level, const std::string& message);
+
+  std::mutex mutex_{};
+  std::set<std::string> seen_{};
+};
+
+}  // namespace bolt

@@ -1,0 +1,14 @@
+#pragma once
+
+namespace bolt {
+
+/// Whether a file descriptor is a terminal that understands cursor movement.
+bool is_terminal(int fd);
+
+/// Columns of the terminal; 80 when it doesn't say.
+int terminal_width(int fd);
+
+/// Whether to use colour there: a terminal, and NO_COLOR not set.
+bool allows_colour(int fd);
+
+}  // namespace bolt

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace bolt {
+
+/// Kind of device to run on.
+enum class Accelerator {
+  kAuto,  ///< TPU, MPS, CUDA, CPU: the first that is there.
+  kCPU,
+  kGPU,  ///< MPS or CUDA, whichever is there.
+  kCUDA,
+  kMPS,
+  kTPU,
+};
+
+/// How the work is spread over devices.
+enum class Strategy {
+  kAuto,
+  kSingleDevice,
+  kDDP,
+  kFSDP,
+  kModelParallel,
+  kDeepSpeed,
+  kXLA,
+};
+
+/// Number formats of weights and computation.
+enum class Precision {
+  k32True,
+  k64True,
+  k16True,
+  kBF16True,
+  k16Mixed,
+  kBF16Mixed,
+};
+
+/// How gradients are clipped.
+enum class ClipAlgorithm {
+  kNorm,   ///< Scales all so that their joint L2 norm is at most the value.
+  kValue,  ///< Clamps each element to ±value.
+};
+
+/// How many devices, or which.
+class Devices {
+ public:
+  /// All that are worth using.
+  Devices() = default;
+  /// A number of devices; -1 is all. Checked when the Trainer is made.
+  Devices(int count) : choice_(int64_t{count}) {}
+  /// "auto", "3", "0, 2", "1,": as in Lightning.
+  Devices(const char* text) : choice_(std::string(text)) {}
+  Devices(std::string text) : choice_(std::move(text)) {}
+  /// These device indices.
+  Devices(std::vector<int64_t> ids) : choice_(std::move(ids)) {}
+
+  friend bool operator==(const Devices&, const Devices&) = default;
+
+  using Choice = std::variant<std::monostate, int64_t, std::string,
+                              std::vector<int64_t>>;
+  const Choice& choice() const { return choice_; }
+
+ private:
+  Choice choice_{};
+};
+
+/// Lightning's spellings ("cpu", "ddp", "bf16-mixed", "norm", …; any case).
+/// Throws ConfigError naming the known ones.
+Accelerator parse_accelerator(std::string_view text);
+Strategy parse_strategy(std::string_view text);
+Precision parse_precision(std::string_view text);
+ClipAlgorithm parse_clip_algorithm(std::string_view text);
+std::string_view to_string(Accelerator value);
+std::string_view to_string(Strategy value);
+std::string_view to_string(Precision value);
+std::string_view to_string(ClipAlgorithm value);
+
+}  // namespace bolt

@@ -1,0 +1,5 @@
+#pragma once
+
+// All loggers.
+
+#include <torchbolt/loggers/csv_logger.h>

@@ -1,0 +1,7 @@
+#pragma once
+
+// All metrics.
+
+#include <torchbolt/metrics/accuracy.h>
+#include <torchbolt/metrics/aggregate.h>
+#include <torchbolt/metrics/metric.h>

@@ -1,0 +1,18 @@
+#pragma once
+
+// Everything. For a program or two; in a larger one, include what a file needs:
+// this header costs what torch/nn/module.h costs, and a little.
+
+#include <torchbolt/callbacks/callbacks.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/core/log.h>
+#include <torchbolt/data/data.h>
+#include <torchbolt/engine/fabric.h>
+#include <torchbolt/loggers/loggers.h>
+#include <torchbolt/metrics/metrics.h>
+#include <torchbolt/optim/clip.h>
+#include <torchbolt/optim/optimizer_config.h>
+#include <torchbolt/state/rng.h>
+#include <torchbolt/state/state.h>
+#include <torchbolt/trainer/trainer.h>
+#include <torchbolt/version.h>

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <torchbolt/state/state.h>
+#include <torchbolt/trainer/log_options.h>
+#include <torchbolt/trainer/plugin_handle.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bolt {
+
+class Module;
+
+/// How a run ended, as loggers are told.
+enum class LoggerStatus { kSuccess, kFailed, kFinished };
+
+/// Where metrics and settings go. Derive from it to write to a new place. Only
+/// rank 0's loggers are called, by one thread.
+///
+/// Call sequence of a run: `start` → `log_hyperparams` (fit) → `log_graph`
+/// (fit) → (`log_metrics` → `save`)* → `finalize`. The same again at each
+/// entry point of the Trainer.
+class Logger {
+ public:
+  virtual ~Logger() = default;
+
+  /// Name of the experiment.
+  virtual std::string name() const = 0;
+  /// This run of it: "version_3", "a1b2c3".
+  virtual std::string version() const = 0;
+  /// Folder under which it writes; none for those that write no files.
+  virtual std::optional<std::filesystem::path> save_dir() const { return {}; }
+  /// Folder of this run.
+  virtual std::optional<std::filesystem::path> log_dir() const {
+    return save_dir();
+  }
+
+  /// Folder for those that were given none; called before `start`.
+  virtual void set_default_root(const std::filesystem::path& root) {
+    (void)root;
+  }
+  /// Creates the run (folder, connection). Called before the setup hooks.
+  virtual void start() {}
+  /// Metrics at one point of the x axis. "epoch" is among them where the Trainer
+  /// adds it.
+  virtual void log_metrics(const MetricMap& metrics, int64_t step) = 0;
+  /// Hyper-parameters: a map.
+  virtual void log_hyperparams(const State& params) { (void)params; }
+  virtual void log_graph(Module& module) { (void)module; }
+  /// Writes out what is buffered.
+  virtual void save() {}
+  /// The run is over.
+  virtual void finalize(LoggerStatus status) { (void)status; }
+};
+
+using LoggerHandle = PluginHandle<Logger>;
+
+/// The Trainer's `logger` argument: one, several, `true` (the default one) or
+/// `false` (none).
+class LoggerOption {
+ public:
+  /// Not said: the default logger.
+  LoggerOption() = default;
+  LoggerOption(bool on) : on_(on) {}
+  template <class L>
+    requires std::convertible_to<L, LoggerHandle>
+  LoggerOption(L logger) : on_(true), loggers_{std::move(logger)} {}
+  LoggerOption(std::initializer_list<LoggerHandle> loggers)
+      : on_(loggers.size() > 0), loggers_(loggers) {}
+  LoggerOption(std::vector<LoggerHandle> loggers)
+      : on_(!loggers.empty()), loggers_(std::move(loggers)) {}
+
+  /// What was said; none when nothing was.
+  std::optional<bool> on() const { return on_; }
+  const std::vector<LoggerHandle>& loggers() const { return loggers_; }
+
+ private:
+  std::optional<bool> on_{};
+  std::vector<LoggerHandle> loggers_{};
+};
+
+}  // namespace bolt

@@ -1,0 +1,230 @@
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torchbolt/data/data_module.h>
+#include <torchbolt/engine/options.h>
+#include <torchbolt/optim/optimizer_config.h>
+#include <torchbolt/state/state.h>
+#include <torchbolt/trainer/callback.h>
+#include <torchbolt/trainer/log_options.h>
+#include <torchbolt/trainer/step.h>
+
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace bolt {
+
+class Trainer;
+class Module;
+namespace detail {
+class LogStore;
+struct TrainerAccess;
+enum class Hook : unsigned char;
+}  // namespace detail
+
+/// Which steps and hooks a module overrides; the Trainer's behaviour depends on
+/// it. `module_hooks_of<M>()` reads it off a class.
+struct ModuleHooks {
+  bool training_step = false;
+  bool validation_step = false;
+  bool test_step = false;
+  bool predict_step = false;
+  bool configure_optimizers = false;
+  /// `predict_step` when that isn't overridden: calls `forward`; null when the
+  /// module has none that takes the batch or its data.
+  Prediction (*forward)(Module& module, const AnyBatch& batch) = nullptr;
+  DataHooks data{};
+};
+
+/// The part of a LightningModule that doesn't depend on the batch type:
+/// callbacks and loggers see modules as this. Users derive from
+/// `LightningModule<Batch>`. Used by one thread.
+///
+/// The hooks stand in the order in which a fit calls them; for each, callbacks
+/// come first (see Callback). docs/hooks.md draws the whole sequence.
+class Module : public torch::nn::Module {
+ public:
+  Module();
+  ~Module() override;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  // -- hooks ---------------------------------------------------------------
+
+  /// Callbacks that the module brings along, at each entry point. One replaces
+  /// the Trainer's callbacks of the same type or of a base of it.
+  virtual std::vector<CallbackHandle> configure_callbacks() { return {}; }
+  /// Downloads data, once per node. Assign nothing that each process needs.
+  virtual void prepare_data() {}
+  virtual void setup(Stage stage) { (void)stage; }
+  /// Creates parameters on their device, for models too large to be made
+  /// elsewhere. Called at each entry point, so it must do nothing twice.
+  virtual void configure_model() {}
+  /// The optimizer, and its schedules.
+  virtual OptimizerConfig configure_optimizers() { return {}; }
+  virtual void on_fit_start() {}
+  virtual void on_train_start() {}
+  virtual void on_train_epoch_start() {}
+  virtual void on_before_zero_grad(torch::optim::Optimizer& optimizer) {
+    (void)optimizer;
+  }
+  /// Lets go of the gradients. `batch_idx` is the batch that begins anew.
+  virtual void optimizer_zero_grad(int64_t epoch, int64_t batch_idx,
+                                   torch::optim::Optimizer& optimizer);
+  /// `loss` is what `backward` gets: divided by `accumulate_grad_batches`.
+  virtual void on_before_backward(const at::Tensor& loss) { (void)loss; }
+  virtual void backward(const at::Tensor& loss);
+  virtual void on_after_backward() {}
+  /// Gradients are whole, and not clipped yet.
+  virtual void on_before_optimizer_step(torch::optim::Optimizer& optimizer) {
+    (void)optimizer;
+  }
+  /// Calls `clip_gradients`. Arguments: the Trainer's settings, as they are.
+  virtual void configure_gradient_clipping(torch::optim::Optimizer& optimizer,
+                                           std::optional<double> clip_val,
+                                           std::optional<ClipAlgorithm> by);
+  /// Must call `optimizer.step(closure)`, or `closure()` itself: that runs
+  /// the training step and the backward pass.
+  virtual void optimizer_step(int64_t epoch, int64_t batch_idx,
+                              torch::optim::Optimizer& optimizer,
+                              const std::function<at::Tensor()>& closure);
+  /// `metric` is there for plateau schedulers.
+  virtual void lr_scheduler_step(LRScheduler& scheduler,
+                                 std::optional<double> metric);
+  /// Lets go of gradients before a validation inside a fit.
+  virtual void on_validation_model_zero_grad();
+  virtual void on_validation_model_eval();
+  virtual void on_validation_start() {}
+  virtual void on_validation_epoch_start() {}
+  virtual void on_validation_epoch_end() {}
+  virtual void on_validation_end() {}
+  /// Default: each submodule goes back to the mode that it had before.
+  virtual void on_validation_model_train();
+  virtual void on_train_epoch_end() {}
+  virtual void on_train_end() {}
+  virtual void on_fit_end() {}
+  virtual void teardown(Stage stage) { (void)stage; }
+
+  virtual void on_test_model_eval();
+  virtual void on_test_start() {}
+  virtual void on_test_epoch_start() {}
+  virtual void on_test_epoch_end() {}
+  virtual void on_test_end() {}
+  virtual void on_test_model_train();
+
+  virtual void on_predict_model_eval();
+  virtual void on_predict_start() {}
+  virtual void on_predict_epoch_start() {}
+  virtual void on_predict_epoch_end() {}
+  virtual void on_predict_end() {}
+
+  /// Loaders of the module's own, for when none are passed.
+  virtual Loaders train_dataloader() { return {}; }
+  virtual Loaders val_dataloader() { return {}; }
+  virtual Loaders test_dataloader() { return {}; }
+  virtual Loaders predict_dataloader() { return {}; }
+
+  /// Which steps and hooks there are. The Trainer reads it off the static type
+  /// that it is given; override it where that is not the whole truth (a module
+  /// passed as its base class, or one that decides at run time):
+  /// `return bolt::module_hooks_of<MyModel>();`.
+  virtual std::optional<ModuleHooks> hooks() const { return std::nullopt; }
+
+  // -- services ------------------------------------------------------------
+
+  /// Records a value under a name; LogOptions says where it goes. Tensors on
+  /// another device are not waited for. Throws ConfigError where logging isn't
+  /// allowed (docs/logging.md has the table) or the arguments contradict.
+  void log(std::string_view name, LogValue value, const LogOptions& options = {});
+  /// `log()` for each entry, with the same settings.
+  void log_dict(
+      std::initializer_list<std::pair<std::string_view, LogValue>> values,
+      const LogOptions& options = {});
+
+  /// Writes a line for a person, on rank 0, so that the progress bar stays
+  /// whole.
+  void print(std::string_view text) const;
+
+  /// Turns off gradients and goes to eval mode; `unfreeze` the reverse.
+  void freeze();
+  void unfreeze();
+
+  /// Records what the module was made from (a map), for loggers and
+  /// checkpoints: `save_hyperparameters({{"lr", 1e-3}, {"width", 256}});`.
+  /// Later calls add to earlier ones. `logger = false` keeps them from the
+  /// loggers. Throws ConfigError when it is no map.
+  void save_hyperparameters(State params, bool logger = true);
+  void save_hyperparameters(
+      std::initializer_list<std::pair<std::string, State>> params);
+  /// The hyper-parameters now, to read and to change.
+  State& hparams() { return hparams_; }
+  /// The hyper-parameters as they were saved: what loggers get.
+  const State& hparams_initial() const { return hparams_initial_; }
+
+  /// Makes a metric part of the module, so that it moves and is saved with it,
+  /// and can be logged. It must live as long as the module.
+  void register_metric(std::string name, metrics::Metric& metric);
+  const std::vector<std::pair<std::string, metrics::Metric*>>& registered_metrics()
+      const {
+    return metrics_;
+  }
+
+  /// The Trainer of this run. Throws ConfigError outside of one.
+  Trainer& trainer() const;
+  bool has_trainer() const { return trainer_ != nullptr; }
+  /// 0 outside of a run.
+  int64_t current_epoch() const;
+  int64_t global_step() const;
+  /// Where the module lives: the run's device, else that of its parameters.
+  at::Device device() const;
+
+  /// Clips the gradients of an optimizer as the Trainer's arguments say, or as
+  /// these say. Throws ConfigError when they contradict.
+  void clip_gradients(torch::optim::Optimizer& optimizer,
+                      std::optional<double> clip_val = {},
+                      std::optional<ClipAlgorithm> by = {});
+
+  /// A batch's data, for summaries and exports.
+  at::Tensor example_input_array{};
+
+ protected:
+  friend struct detail::TrainerAccess;
+  // The typed layer below this one; see LightningModule.
+  virtual const BatchOps& batch_type() const = 0;
+  virtual StepOutput do_training_step(const AnyBatch&, StepContext&) = 0;
+  virtual void do_validation_step(const AnyBatch&, StepContext&) = 0;
+  virtual void do_test_step(const AnyBatch&, StepContext&) = 0;
+  virtual Prediction do_predict_step(const AnyBatch&, StepContext&) = 0;
+  virtual void do_on_train_batch_start(const AnyBatch&, StepContext&) = 0;
+  virtual void do_on_train_batch_end(const StepOutput&, const AnyBatch&,
+                                     const StepContext&) = 0;
+  virtual void do_on_validation_batch_start(const AnyBatch&, StepContext&) = 0;
+  virtual void do_on_validation_batch_end(const AnyBatch&,
+                                          const StepContext&) = 0;
+  virtual void do_on_test_batch_start(const AnyBatch&, StepContext&) = 0;
+  virtual void do_on_test_batch_end(const AnyBatch&, const StepContext&) = 0;
+  virtual void do_on_predict_batch_start(const AnyBatch&, StepContext&) = 0;
+  virtual void do_on_predict_batch_end(const Prediction&, const AnyBatch&,
+                                       const StepContext&) = 0;
+  virtual void do_on_before_batch_transfer(AnyBatch&, int64_t) = 0;
+  virtual void do_transfer_batch_to_device(AnyBatch&, const at::Device&,
+                                           int64_t) = 0;
+  virtual void do_on_after_batch_transfer(AnyBatch&, int64_t) = 0;
+
+ private:
+  Trainer* trainer_ = nullptr;
+  detail::Hook hook_{};
+  State hparams_{};
+  State hparams_initial_{};
+  std::vector<std::pair<std::string, metrics::Metric*>> metrics_{};
+  // Train/eval mode of each submodule while an evaluation runs.
+  std::vector<std::pair<torch::nn::Module*, bool>> modes_{};
+};
+
+}  // namespace bolt

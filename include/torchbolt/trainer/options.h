@@ -1,0 +1,213 @@
+#pragma once
+
+#include <torchbolt/core/clock.h>
+#include <torchbolt/core/signals.h>
+#include <torchbolt/engine/options.h>
+#include <torchbolt/trainer/callback.h>
+#include <torchbolt/trainer/logger.h>
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace bolt {
+
+/// A number of batches (an integer) or a share of them (a floating-point
+/// number): `10` is ten batches, `1` one batch, `1.0` all, `0.1` a tenth.
+class BatchLimit {
+ public:
+  template <std::integral T>
+    requires(!std::same_as<T, bool>)
+  BatchLimit(T count) : value_(static_cast<int64_t>(count)) {}
+  template <std::floating_point T>
+  BatchLimit(T share) : value_(static_cast<double>(share)) {}
+
+  bool is_count() const { return std::holds_alternative<int64_t>(value_); }
+  int64_t count() const { return std::get<int64_t>(value_); }
+  double share() const { return std::get<double>(value_); }
+  /// Whether it leaves nothing.
+  bool is_zero() const { return is_count() ? count() == 0 : share() == 0; }
+  /// As a person would write it: "10", "0.5", "1.0".
+  std::string text() const;
+
+  friend bool operator==(const BatchLimit&, const BatchLimit&) = default;
+
+ private:
+  std::variant<int64_t, double> value_;
+};
+
+/// A length of time: a std::chrono duration, or text "DD:HH:MM:SS". Throws
+/// ConfigError for other text.
+class TimeSpan {
+ public:
+  template <class Rep, class Period>
+  TimeSpan(std::chrono::duration<Rep, Period> time)
+      : time_(std::chrono::duration_cast<std::chrono::nanoseconds>(time)) {}
+  TimeSpan(const char* text) : TimeSpan(std::string_view(text)) {}
+  TimeSpan(const std::string& text) : TimeSpan(std::string_view(text)) {}
+  TimeSpan(std::string_view text);
+
+  std::chrono::nanoseconds time() const { return time_; }
+  friend bool operator==(const TimeSpan&, const TimeSpan&) = default;
+
+ private:
+  std::chrono::nanoseconds time_{};
+};
+
+/// How often to validate: every so many batches, a share of the epoch, or a
+/// length of time.
+class ValCheckInterval {
+ public:
+  template <class T>
+    requires std::convertible_to<T, BatchLimit> &&
+             std::is_arithmetic_v<T>
+  ValCheckInterval(T batches) : value_(BatchLimit(batches)) {}
+  template <class T>
+    requires std::convertible_to<T, TimeSpan> && (!std::is_arithmetic_v<T>)
+  ValCheckInterval(T time) : value_(TimeSpan(time)) {}
+
+  bool is_time() const { return std::holds_alternative<TimeSpan>(value_); }
+  std::chrono::nanoseconds time() const {
+    return std::get<TimeSpan>(value_).time();
+  }
+  const BatchLimit& batches() const { return std::get<BatchLimit>(value_); }
+
+  friend bool operator==(const ValCheckInterval&,
+                         const ValCheckInterval&) = default;
+
+ private:
+  std::variant<BatchLimit, TimeSpan> value_;
+};
+
+/// `fast_dev_run`: `false`, `true` (one batch of everything) or a number of
+/// batches.
+class FastDevRun {
+ public:
+  FastDevRun() = default;
+  template <std::integral T>
+  FastDevRun(T batches) : batches_(static_cast<int64_t>(batches)) {}
+
+  int64_t batches() const { return batches_; }
+  explicit operator bool() const { return batches_ > 0; }
+  friend bool operator==(const FastDevRun&, const FastDevRun&) = default;
+
+ private:
+  int64_t batches_ = 0;
+};
+
+/// Whether operations must give the same result each time.
+enum class Deterministic {
+  kUnset,  ///< The process's own setting stays.
+  kOff,
+  kOn,
+  kWarn,  ///< Warns where an operation can't.
+};
+
+/// Throws ConfigError for text other than "true", "false", "warn".
+Deterministic parse_deterministic(std::string_view text);
+
+/// What the Trainer takes from its surroundings; tests replace it.
+struct TrainerSeams {
+  /// Clock of time limits and intervals; null = the system's.
+  const Clock* clock = nullptr;
+  /// Makes what tells of Ctrl-C and SIGTERM; empty = the process's signals.
+  std::function<std::unique_ptr<SignalSource>()> signals{};
+};
+
+/// Arguments of a Trainer, under Lightning's names. Every field has a default;
+/// set those that matter with designated initialisers, in this order.
+struct TrainerOptions {
+  /// Epochs to train; -1: no limit. Default: 1000, unless `max_steps` or
+  /// `max_time` is given.
+  std::optional<int64_t> max_epochs{};
+  /// No early stop before as many epochs.
+  std::optional<int64_t> min_epochs{};
+  /// Optimizer steps to train; -1: no limit.
+  int64_t max_steps = -1;
+  /// No early stop before as many optimizer steps.
+  std::optional<int64_t> min_steps{};
+  /// Stops after this time: `2h`, or "DD:HH:MM:SS".
+  std::optional<TimeSpan> max_time{};
+
+  /// Batches of each stage: `10` is ten, `0.1` a tenth, 0 turns it off.
+  std::optional<BatchLimit> limit_train_batches{};
+  std::optional<BatchLimit> limit_val_batches{};
+  std::optional<BatchLimit> limit_test_batches{};
+  std::optional<BatchLimit> limit_predict_batches{};
+  /// Trains and validates on so many batches, in the same order each time; in
+  /// place of the two limits.
+  BatchLimit overfit_batches = 0.0;
+  /// Runs one batch (or so many) of everything, without logs: does it work?
+  FastDevRun fast_dev_run{};
+
+  /// Validates every so many batches (`100`), so often per epoch (`0.25`), or
+  /// so often in time ("00:00:10:00", `10min`). Default: after each epoch.
+  std::optional<ValCheckInterval> val_check_interval{};
+  /// Validates in every n-th epoch only; none: `val_check_interval` counts
+  /// batches over all epochs.
+  std::optional<int64_t> check_val_every_n_epoch = 1;
+  /// Validation batches tried before training, per loader; -1: all. Default 2.
+  std::optional<int64_t> num_sanity_val_steps{};
+
+  Accelerator accelerator = Accelerator::kAuto;
+  Devices devices{};
+  int64_t num_nodes = 1;
+  Strategy strategy = Strategy::kAuto;
+  Precision precision = Precision::k32True;
+
+  /// Batches whose gradients make one optimizer step.
+  int64_t accumulate_grad_batches = 1;
+  /// Clips gradients at this value; none or <= 0: not at all.
+  std::optional<double> gradient_clip_val{};
+  std::optional<ClipAlgorithm> gradient_clip_algorithm{};
+
+  std::vector<CallbackHandle> callbacks{};
+  /// One, several, `true` (a CSVLogger) or `false`. Default `true`.
+  LoggerOption logger{};
+  /// Sends step metrics to the loggers on every n-th step; 0: never. Default
+  /// 50.
+  std::optional<int64_t> log_every_n_steps{};
+
+  std::optional<bool> enable_checkpointing{};
+  /// Default: yes, unless a progress bar is among the callbacks.
+  std::optional<bool> enable_progress_bar{};
+  std::optional<bool> enable_model_summary{};
+
+  Deterministic deterministic = Deterministic::kUnset;
+  /// Lets cuDNN try out its algorithms; none: as it is.
+  std::optional<bool> benchmark{};
+  /// Evaluates in inference mode (else only without gradients). Validation
+  /// inside a fit never does.
+  bool inference_mode = true;
+  /// Finds the operation that made a NaN in the backward pass, and checks the
+  /// loss. Slow.
+  bool detect_anomaly = false;
+  /// Turns off all that isn't the bare loop.
+  bool barebones = false;
+
+  /// "simple", "advanced", "pytorch" or "xla".
+  std::optional<std::string> profiler{};
+  std::vector<std::string> plugins{};
+  bool use_distributed_sampler = true;
+  bool sync_batchnorm = false;
+  /// Asks for new loaders every n epochs; 0: never.
+  int64_t reload_dataloaders_every_n_epochs = 0;
+  /// Where logs go that were given no folder; `~` is expanded. Default: the
+  /// working directory.
+  std::optional<std::filesystem::path> default_root_dir{};
+  /// Logs hyper-parameters when a run starts.
+  bool enable_autolog_hparams = true;
+  std::optional<std::string> model_registry{};
+
+  TrainerSeams seams{};
+};
+
+}  // namespace bolt

@@ -1,0 +1,365 @@
+#pragma once
+
+#include <torchbolt/core/error.h>
+#include <torchbolt/data/data_module.h>
+#include <torchbolt/engine/fabric.h>
+#include <torchbolt/trainer/lightning_module.h>
+#include <torchbolt/trainer/logger.h>
+#include <torchbolt/trainer/options.h>
+#include <torchbolt/trainer/progress.h>
+
+#include <concepts>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+namespace bolt {
+
+/// A run ended by Ctrl-C or SIGTERM, between two batches: hooks ran, files are
+/// whole. Catch it in `main` and end with its exit code.
+class Interrupted : public std::runtime_error {
+ public:
+  explicit Interrupted(int signal);
+  int signal() const { return signal_; }
+  /// 128 + signal: 130 after Ctrl-C, 143 after SIGTERM.
+  int exit_code() const { return 128 + signal_; }
+
+ private:
+  int signal_;
+};
+
+/// More about one `fit`.
+struct FitOptions {
+  /// Checkpoint to go on from.
+  std::optional<std::string> ckpt_path{};
+};
+
+/// More about one `validate`, `test` or `predict`.
+struct EvaluateOptions {
+  std::optional<std::string> ckpt_path{};
+  /// Prints a table of the results.
+  bool verbose = true;
+  /// Collects the predictions (else they go to the hooks only).
+  bool return_predictions = true;
+};
+
+/// Metrics of an evaluation, one map for each loader.
+using EvaluateResults = std::vector<MetricMap>;
+/// Predictions: for each loader, for each batch.
+using Predictions = std::vector<std::vector<Prediction>>;
+
+/// A number of batches that may be unknown.
+inline constexpr int64_t kUnknownBatches = std::numeric_limits<int64_t>::max();
+
+namespace detail {
+
+class TrainerCore;
+
+template <class M>
+concept ModuleClass = std::derived_from<M, Module>;
+
+template <class F>
+concept ModuleFactory = std::invocable<F> && requires(F f) {
+  { *f() } -> std::convertible_to<Module&>;
+};
+
+template <class M>
+using BatchType = typename M::Batch;
+
+/// What an entry point was called with.
+struct RunRequest {
+  Module* module = nullptr;
+  ModuleHooks module_hooks{};
+  LightningDataModule* data = nullptr;
+  DataHooks data_hooks{};
+  Loaders train{};
+  Loaders eval{};
+  std::optional<std::string> ckpt_path{};
+  bool verbose = true;
+  bool return_predictions = true;
+};
+
+[[noreturn]] void throw_unknown_hooks(const std::type_info& dynamic_type,
+                                      const std::type_info& static_type,
+                                      std::string_view function);
+
+template <class M>
+ModuleHooks resolve_module_hooks(M& module) {
+  if (auto hooks = module.hooks()) return *hooks;
+  if constexpr (requires { typename M::Batch; }) {
+    if (typeid(module) == typeid(M)) return module_hooks_of<M>();
+  }
+  throw_unknown_hooks(typeid(module), typeid(M), "module_hooks_of");
+}
+
+template <class D>
+DataHooks resolve_data_hooks(D& data) {
+  if (auto hooks = data.hooks()) return *hooks;
+  if (typeid(data) == typeid(D)) return data_hooks_of<D>();
+  throw_unknown_hooks(typeid(data), typeid(D), "data_hooks_of");
+}
+
+template <ModuleClass M>
+RunRequest request(M& module) {
+  return {.module = &module, .module_hooks = resolve_module_hooks(module)};
+}
+
+template <ModuleClass M, std::derived_from<LightningDataModule> D>
+RunRequest request(M& module, D& data) {
+  RunRequest r = request(module);
+  r.data = &data;
+  r.data_hooks = resolve_data_hooks(data);
+  return r;
+}
+
+}  // namespace detail
+
+/// Runs a LightningModule: the loops, and everything around them. Make one from
+/// TrainerOptions, then call `fit`, `validate`, `test` or `predict`, as often as
+/// needed; counters and callbacks go on from call to call. Not thread-safe; two
+/// Trainers in two threads share nothing of ours.
+///
+///     bolt::Trainer trainer({.max_epochs = 3});
+///     trainer.fit(model, train_loader, val_loader);
+///     trainer.test(model, test_loader);
+///
+/// Every entry point throws ConfigError before it starts work when something
+/// doesn't fit, and passes on unchanged what a hook throws, after `on_exception`
+/// has run and everything is let go of. It throws Interrupted after Ctrl-C.
+class Trainer {
+ public:
+  /// Throws ConfigError, naming the argument.
+  explicit Trainer(TrainerOptions options = {});
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  /// Trains. Loaders: ours, torch's, or any range of the module's batches; see
+  /// Loaders. A second call goes on where the first ended.
+  template <detail::ModuleClass M>
+  void fit(M& module, LoadersOf<detail::BatchType<M>> train,
+           LoadersOf<detail::BatchType<M>> val = {}, FitOptions options = {}) {
+    auto r = detail::request(module);
+    r.train = std::move(train);
+    r.eval = std::move(val);
+    r.ckpt_path = std::move(options.ckpt_path);
+    run_fit(std::move(r));
+  }
+  /// Trains on a data module's data.
+  template <detail::ModuleClass M, std::derived_from<LightningDataModule> D>
+  void fit(M& module, D& data, FitOptions options = {}) {
+    auto r = detail::request(module, data);
+    r.ckpt_path = std::move(options.ckpt_path);
+    run_fit(std::move(r));
+  }
+  /// Trains on the loaders of the module's own hooks.
+  template <detail::ModuleClass M>
+  void fit(M& module, FitOptions options = {}) {
+    auto r = detail::request(module);
+    r.ckpt_path = std::move(options.ckpt_path);
+    run_fit(std::move(r));
+  }
+  /// The same for a module in a `shared_ptr`, which the Trainer then holds.
+  template <detail::ModuleClass M, class... Args>
+  void fit(std::shared_ptr<M> module, Args&&... args) {
+    M& ref = hold(std::move(module));
+    fit(ref, std::forward<Args>(args)...);
+  }
+  /// The same for a module that is to be created by this call, on its device:
+  /// `factory` returns a `shared_ptr` or `unique_ptr`. The Trainer holds it;
+  /// see `module()`.
+  template <detail::ModuleFactory F, class... Args>
+  void fit(F&& factory, Args&&... args) {
+    using M = std::remove_reference_t<decltype(*factory())>;
+    M& ref = hold(std::shared_ptr<M>(factory()));
+    fit(ref, std::forward<Args>(args)...);
+  }
+
+  /// Runs the validation loop; gives back the metrics of each loader.
+  template <detail::ModuleClass M>
+  EvaluateResults validate(M& module, LoadersOf<detail::BatchType<M>> loaders,
+                           EvaluateOptions options = {}) {
+    return evaluate(Stage::kValidate, module, std::move(loaders), options);
+  }
+  template <detail::ModuleClass M, std::derived_from<LightningDataModule> D>
+  EvaluateResults validate(M& module, D& data, EvaluateOptions options = {}) {
+    return run_evaluate(Stage::kValidate,
+                        with(detail::request(module, data), options));
+  }
+  template <detail::ModuleClass M>
+  EvaluateResults validate(M& module, EvaluateOptions options = {}) {
+    return run_evaluate(Stage::kValidate,
+                        with(detail::request(module), options));
+  }
+
+  /// Runs the test loop; gives back the metrics of each loader.
+  template <detail::ModuleClass M>
+  EvaluateResults test(M& module, LoadersOf<detail::BatchType<M>> loaders,
+                       EvaluateOptions options = {}) {
+    return evaluate(Stage::kTest, module, std::move(loaders), options);
+  }
+  template <detail::ModuleClass M, std::derived_from<LightningDataModule> D>
+  EvaluateResults test(M& module, D& data, EvaluateOptions options = {}) {
+    return run_evaluate(Stage::kTest,
+                        with(detail::request(module, data), options));
+  }
+  template <detail::ModuleClass M>
+  EvaluateResults test(M& module, EvaluateOptions options = {}) {
+    return run_evaluate(Stage::kTest, with(detail::request(module), options));
+  }
+
+  /// Runs `predict_step` on every batch; gives back what it returned, moved to
+  /// the CPU.
+  template <detail::ModuleClass M>
+  Predictions predict(M& module, LoadersOf<detail::BatchType<M>> loaders,
+                      EvaluateOptions options = {}) {
+    auto r = with(detail::request(module), options);
+    r.eval = std::move(loaders);
+    return run_predict(std::move(r));
+  }
+  template <detail::ModuleClass M, std::derived_from<LightningDataModule> D>
+  Predictions predict(M& module, D& data, EvaluateOptions options = {}) {
+    return run_predict(with(detail::request(module, data), options));
+  }
+  template <detail::ModuleClass M>
+  Predictions predict(M& module, EvaluateOptions options = {}) {
+    return run_predict(with(detail::request(module), options));
+  }
+
+  /// Asks the run to end after this batch (and the validation that belongs to
+  /// it), if `min_epochs` and `min_steps` are met.
+  void request_stop();
+  void set_should_stop(bool stop);
+  bool should_stop() const;
+
+  /// Optimizer steps done.
+  int64_t global_step() const;
+  /// Epochs completed; inside the hooks of epoch k it is k.
+  int64_t current_epoch() const;
+  /// Whether this is the last batch of the epoch.
+  bool is_last_batch() const;
+  const FitProgress& progress() const;
+
+  RunningStage stage() const;
+  RunStatus status() const;
+  bool training() const { return stage() == RunningStage::kTrain; }
+  bool validating() const { return stage() == RunningStage::kValidate; }
+  bool testing() const { return stage() == RunningStage::kTest; }
+  bool predicting() const { return stage() == RunningStage::kPredict; }
+  bool sanity_checking() const { return stage() == RunningStage::kSanityCheck; }
+  /// What the running, or last, entry point was; none before the first.
+  std::optional<Stage> function() const;
+  /// Whether the last run was interrupted, or ended by an exception.
+  bool interrupted() const { return status() == RunStatus::kInterrupted; }
+
+  /// Batches that an epoch, or an evaluation, runs, limits counted in;
+  /// kUnknownBatches where the loader doesn't know.
+  int64_t num_training_batches() const;
+  std::vector<int64_t> num_val_batches() const;
+  std::vector<int64_t> num_test_batches() const;
+  std::vector<int64_t> num_predict_batches() const;
+  std::vector<int64_t> num_sanity_val_batches() const;
+  /// Optimizer steps that a whole fit makes; kUnknownBatches without a limit.
+  /// Loads the training loader when it isn't there yet.
+  int64_t estimated_stepping_batches();
+  /// Whether validation is part of the fit.
+  bool enable_validation() const;
+
+  /// Latest values of all that was logged, by name; docs/logging.md says which
+  /// names. Reading them waits for the device that holds them.
+  MetricMap callback_metrics() const;
+  MetricMap logged_metrics() const;
+  MetricMap progress_bar_metrics() const;
+
+  /// The arguments, with defaults filled in.
+  const TrainerOptions& options() const;
+  int64_t max_epochs() const;
+  int64_t max_steps() const;
+  /// May be changed during training; read for every batch.
+  void set_accumulate_grad_batches(int64_t batches);
+  int64_t accumulate_grad_batches() const;
+  /// Whether this run is a `fast_dev_run`.
+  bool fast_dev_run() const;
+
+  const std::vector<std::shared_ptr<Callback>>& callbacks() const;
+  /// The first callback of type `C`. Throws ConfigError when there is none.
+  template <std::derived_from<Callback> C>
+  C& callback() const {
+    if (C* found = find_callback<C>()) return *found;
+    throw_no_callback(typeid(C));
+  }
+  /// The first callback of type `C`, or null.
+  template <std::derived_from<Callback> C>
+  C* find_callback() const {
+    for (const auto& callback : callbacks()) {
+      if (C* found = dynamic_cast<C*>(callback.get())) return found;
+    }
+    return nullptr;
+  }
+  const std::vector<std::shared_ptr<Logger>>& loggers() const;
+  /// The first logger, or null.
+  Logger* logger() const;
+  /// The first logger's folder, else `default_root_dir()`.
+  std::filesystem::path log_dir() const;
+  std::filesystem::path default_root_dir() const;
+
+  /// The module of the running, or last, entry point. Throws ConfigError
+  /// before the first.
+  Module& module() const;
+  /// The data module of the last run that had one, or null.
+  LightningDataModule* data_module() const;
+  /// The optimizers of the fit.
+  const std::vector<std::shared_ptr<torch::optim::Optimizer>>& optimizers()
+      const;
+  std::vector<LRSchedulerConfig>& lr_scheduler_configs() const;
+
+  /// The engine: device, precision, processes.
+  Fabric& fabric() const;
+  bool is_global_zero() const { return fabric().is_global_zero(); }
+  int64_t world_size() const { return fabric().world_size(); }
+
+  /// Writes a line for a person, on rank 0, to the standard output, or above
+  /// the progress bar when there is one.
+  void print(std::string_view line) const;
+  /// Where `print` goes; empty = the standard output. A progress bar sets it.
+  void set_print_target(std::function<void(std::string_view)> target);
+
+ private:
+  friend struct detail::TrainerAccess;
+
+  template <class M>
+  M& hold(std::shared_ptr<M> module) {
+    M& ref = *module;
+    hold_module(std::move(module));
+    return ref;
+  }
+  static detail::RunRequest with(detail::RunRequest request,
+                                 EvaluateOptions& options) {
+    request.ckpt_path = std::move(options.ckpt_path);
+    request.verbose = options.verbose;
+    request.return_predictions = options.return_predictions;
+    return request;
+  }
+  template <class M>
+  EvaluateResults evaluate(Stage stage, M& module, Loaders loaders,
+                           EvaluateOptions& options) {
+    auto r = with(detail::request(module), options);
+    r.eval = std::move(loaders);
+    return run_evaluate(stage, std::move(r));
+  }
+
+  void hold_module(std::shared_ptr<Module> module);
+  void run_fit(detail::RunRequest request);
+  EvaluateResults run_evaluate(Stage stage, detail::RunRequest request);
+  Predictions run_predict(detail::RunRequest request);
+  [[noreturn]] static void throw_no_callback(const std::type_info& type);
+
+  std::unique_ptr<detail::TrainerCore> core_;
+};
+
+}  // namespace bolt

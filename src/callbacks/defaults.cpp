@@ -1,0 +1,66 @@
+#include <torchbolt/callbacks/progress_bar.h>
+#include <torchbolt/callbacks/timer.h>
+#include <torchbolt/core/number.h>
+#include <torchbolt/loggers/csv_logger.h>
+#include <torchbolt/trainer/defaults.h>
+#include <torchbolt/ui/table.h>
+
+#include <algorithm>
+#include <set>
+
+namespace bolt::detail {
+
+bool is_progress_bar(const Callback& callback) {
+  return dynamic_cast<const ProgressBar*>(&callback) != nullptr;
+}
+
+bool is_timer(const Callback& callback) {
+  return dynamic_cast<const Timer*>(&callback) != nullptr;
+}
+
+std::vector<std::shared_ptr<Callback>> default_callbacks(
+    const TrainerOptions& options,
+    const std::vector<std::shared_ptr<Callback>>& of_user) {
+  const auto has = [&](bool (*is)(const Callback&)) {
+    return std::ranges::any_of(of_user, [&](const auto& c) { return is(*c); });
+  };
+  std::vector<std::shared_ptr<Callback>> made;
+  if (options.max_time && !has(is_timer)) {
+    made.push_back(
+        std::make_shared<Timer>(TimerOptions{.duration = options.max_time}));
+  }
+  if (options.enable_progress_bar.value_or(true) && !has(is_progress_bar)) {
+    made.push_back(std::make_shared<ProgressBar>());
+  }
+  return made;
+}
+
+std::shared_ptr<Logger> default_logger() {
+  return std::make_shared<CSVLogger>();
+}
+
+std::string results_table(Stage stage, const std::vector<MetricMap>& results) {
+  std::set<std::string> names;
+  for (const MetricMap& result : results) {
+    for (const auto& [name, value] : result) names.insert(name);
+  }
+  if (names.empty()) return "";
+  std::vector<std::string> header{std::string(to_string(stage)) + " metric"};
+  for (std::size_t k = 0; k < results.size(); ++k) {
+    header.push_back(results.size() == 1
+                         ? "value"
+                         : "loader " + std::to_string(k));
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const std::string& name : names) {
+    std::vector<std::string> row{name};
+    for (const MetricMap& result : results) {
+      const auto found = result.find(name);
+      row.push_back(found == result.end() ? "" : brief(found->second));
+    }
+    rows.push_back(std::move(row));
+  }
+  return ui::draw_table(header, rows);
+}
+
+}  // namespace bolt::detail

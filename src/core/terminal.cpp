@@ -1,0 +1,35 @@
+#include <torchbolt/core/terminal.h>
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string_view>
+
+namespace bolt {
+namespace {
+
+std::string_view environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+bool is_terminal(int fd) {
+  return ::isatty(fd) != 0 && environment("TERM") != "dumb";
+}
+
+int terminal_width(int fd) {
+  winsize size{};
+  if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+    return size.ws_col;
+  }
+  return 80;
+}
+
+bool allows_colour(int fd) {
+  return is_terminal(fd) && environment("NO_COLOR").empty();
+}
+
+}  // namespace bolt

@@ -1,0 +1,201 @@
+#include <torchbolt/core/error.h>
+#include <torchbolt/core/files.h>
+#include <torchbolt/core/log.h>
+#include <torchbolt/core/number.h>
+#include <torchbolt/loggers/csv_logger.h>
+
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+#include <utility>
+
+#include "loggers/yaml.h"
+
+namespace bolt {
+namespace {
+
+constexpr std::string_view kVersion = "version_";
+
+// The fields of one line of our own file.
+std::vector<std::string> split_row(const std::string& line) {
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (std::size_t k = 0; k < line.size(); ++k) {
+    const char c = line[k];
+    if (quoted && c == '"' && k + 1 < line.size() && line[k + 1] == '"') {
+      fields.back() += '"';
+      ++k;
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      fields.emplace_back();
+    } else {
+      fields.back() += c;
+    }
+  }
+  return fields;
+}
+
+template <class Names>
+std::string header_of(const Names& columns) {
+  std::string header;
+  for (const std::string& column : columns) {
+    header += (header.empty() ? "" : ",") + csv_field(column);
+  }
+  return header + "\n";
+}
+
+template <class Values>
+std::string row_of(const std::set<std::string>& columns,
+                   const Values& values) {
+  std::string row;
+  bool first = true;
+  for (const std::string& column : columns) {
+    if (!std::exchange(first, false)) row += ',';
+    if (const auto found = values.find(column); found != values.end()) {
+      row += found->second;
+    }
+  }
+  return row + "\n";
+}
+
+}  // namespace
+
+CSVLogger::CSVLogger(CSVLoggerOptions options) : options_(std::move(options)) {
+  if (options_.flush_logs_every_n_steps < 1) {
+    throw ConfigError({.where = "CSVLogger",
+                       .what = "flush_logs_every_n_steps is too small",
+                       .got = std::to_string(options_.flush_logs_every_n_steps),
+                       .expected = "at least 1"});
+  }
+}
+
+CSVLogger::~CSVLogger() = default;
+
+void CSVLogger::set_default_root(const std::filesystem::path& root) {
+  root_ = root;
+}
+
+std::optional<std::filesystem::path> CSVLogger::save_dir() const {
+  return expand_user(options_.save_dir.value_or(root_));
+}
+
+std::filesystem::path CSVLogger::experiment_dir() const {
+  return options_.name.empty() ? *save_dir() : *save_dir() / options_.name;
+}
+
+std::string CSVLogger::version() const {
+  if (!version_) {
+    if (!options_.version) {
+      version_ = std::string(kVersion) + std::to_string(next_version());
+    } else if (const auto* n = std::get_if<int64_t>(&*options_.version)) {
+      version_ = std::string(kVersion) + std::to_string(*n);
+    } else {
+      version_ = std::get<std::string>(*options_.version);
+    }
+  }
+  return *version_;
+}
+
+int64_t CSVLogger::next_version() const {
+  int64_t next = 0;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(experiment_dir(), error)) {
+    const std::string folder = entry.path().filename().string();
+    if (!entry.is_directory(error) || !folder.starts_with(kVersion)) continue;
+    int64_t n = 0;
+    const char* end = folder.data() + folder.size();
+    const auto read =
+        std::from_chars(folder.data() + kVersion.size(), end, n);
+    if (read.ec == std::errc() && read.ptr == end) next = std::max(next, n + 1);
+  }
+  return next;
+}
+
+std::optional<std::filesystem::path> CSVLogger::log_dir() const {
+  return experiment_dir() / version();
+}
+
+std::filesystem::path CSVLogger::metrics_path() const {
+  return *log_dir() / "metrics.csv";
+}
+
+void CSVLogger::start() {
+  if (std::exchange(started_, true)) return;
+  const std::filesystem::path folder = *log_dir();
+  std::error_code error;
+  if (std::filesystem::exists(folder, error) &&
+      !std::filesystem::is_empty(folder, error)) {
+    log_warning("[CSVLogger] the folder " + folder.string() +
+                " is not empty; its metrics.csv is replaced");
+    std::filesystem::remove(metrics_path(), error);
+  }
+  make_directories(folder);
+}
+
+void CSVLogger::log_metrics(const MetricMap& metrics, int64_t step) {
+  start();
+  std::map<std::string, std::string> row;
+  for (const auto& [name, value] : metrics) {
+    row[options_.prefix.empty() ? name : options_.prefix + "-" + name] =
+        shortest(value);
+  }
+  row.try_emplace("step", std::to_string(step));
+  const std::size_t before = columns_.size();
+  for (const auto& [name, value] : row) columns_.insert(name);
+  if (columns_.size() > before) rewrite();
+  file_ << row_of(columns_, row);
+  if (++unflushed_ >= options_.flush_logs_every_n_steps) save();
+}
+
+// The rows so far under the new header, in one piece.
+void CSVLogger::rewrite() {
+  file_.close();
+  std::string bytes = header_of(columns_);
+  std::ifstream old(metrics_path());
+  std::string line;
+  if (std::getline(old, line)) {
+    const std::vector<std::string> names = split_row(line);
+    while (std::getline(old, line)) {
+      const std::vector<std::string> fields = split_row(line);
+      std::map<std::string, std::string> row;
+      for (std::size_t k = 0; k < std::min(names.size(), fields.size()); ++k) {
+        row[names[k]] = fields[k];
+      }
+      bytes += row_of(columns_, row);
+    }
+  }
+  old.close();
+  write_atomic(metrics_path(), bytes);
+  open_for_append();
+}
+
+void CSVLogger::open_for_append() {
+  file_.clear();
+  file_.open(metrics_path(), std::ios::app);
+  check_written();
+}
+
+void CSVLogger::check_written() {
+  if (file_.good()) return;
+  throw Error({.where = metrics_path().string(),
+               .what = "the metrics can't be written",
+               .tip = "is the disk full, or the folder gone?"});
+}
+
+void CSVLogger::log_hyperparams(const State& params) {
+  start();
+  write_atomic(*log_dir() / "hparams.yaml", detail::to_yaml(params));
+}
+
+void CSVLogger::save() {
+  unflushed_ = 0;
+  if (!file_.is_open()) return;
+  file_.flush();
+  check_written();
+}
+
+void CSVLogger::finalize(LoggerStatus) { save(); }
+
+}  // namespace bolt

@@ -1,0 +1,99 @@
+#include "trainer/checks.h"
+
+#include <ATen/ATen.h>
+#include <torch/optim/sgd.h>
+
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "trainer/core.h"
+
+namespace bolt::detail {
+
+void check_loss(const at::Tensor& loss, const TrainerCore& core,
+                int64_t batch_idx) {
+  if (loss.numel() != 1) {
+    throw ConfigError({.where = "training_step",
+                       .what = "the loss must be a single value",
+                       .got = "a tensor of " + std::to_string(loss.numel()) +
+                              " elements",
+                       .expected = "a tensor of one element",
+                       .tip = "return its mean: loss.mean()"});
+  }
+  if (!core.options.detect_anomaly) return;
+  const double value = loss.item<double>();
+  if (std::isfinite(value)) return;
+  throw Error({.where = "training_step",
+               .what = "the loss is not finite, at epoch " +
+                       std::to_string(core.progress.epochs.current.completed) +
+                       ", batch " + std::to_string(batch_idx) +
+                       ", global step " +
+                       std::to_string(core.trainer.global_step()),
+               .got = std::to_string(value),
+               .expected = "a finite loss",
+               .tip = "look at this batch, lower the learning rate, or clip "
+                      "gradients"});
+}
+
+ConfigError missing_metric(std::string_view who, const std::string& monitor,
+                           const MetricMap& metrics) {
+  std::vector<std::string> names;
+  std::string list;
+  for (const auto& [name, value] : metrics) {
+    names.push_back(name);
+    list += (list.empty() ? "" : ", ") + name;
+  }
+  const std::string near = did_you_mean(monitor, names);
+  return ConfigError(
+      {.where = std::string(who),
+       .what = "the monitored metric is not there",
+       .got = "\"" + monitor + "\"",
+       .expected = list.empty() ? "a logged metric (none was logged so far)"
+                                : "one of: " + list,
+       .tip = near.empty() ? "log it in a step that runs before: log(\"" +
+                                 monitor + "\", value)"
+                           : "did you mean \"" + near + "\"?"});
+}
+
+void keep_order(Loaders& loaders, std::string_view stage, OnceLog& once) {
+  for (std::size_t k = 0; k < loaders.count(); ++k) {
+    if (!loaders[k].shuffled()) continue;
+    loaders[k].keep_order();
+    once.warning("[Trainer] overfit_batches turns off the shuffling of the " +
+                 std::string(stage) + " loader");
+  }
+}
+
+void check_scheduler(const LRSchedulerConfig& config) {
+  const auto refuse = [](std::string what, std::string tip) {
+    throw ConfigError({.where = "configure_optimizers",
+                       .what = std::move(what),
+                       .tip = std::move(tip)});
+  };
+  if (!config.scheduler) {
+    refuse("a schedule's config has no scheduler", "set .scheduler");
+  }
+  if (config.frequency < 1) {
+    refuse("a schedule's frequency must be at least 1", "set .frequency = 1");
+  }
+  if (config.scheduler->reduce_on_plateau() && !config.monitor) {
+    refuse("a plateau scheduler needs a metric to watch",
+           "set .monitor to a logged metric");
+  }
+}
+
+std::shared_ptr<torch::optim::Optimizer> no_optimizer() {
+  return std::make_shared<torch::optim::SGD>(
+      std::vector<at::Tensor>{at::zeros({0})}, 0.0);
+}
+
+ConfigError not_yet(std::string_view what, std::string_view got) {
+  return ConfigError({.where = "Trainer",
+                      .what = std::string(what) +
+                              " is not there yet; it comes with a later "
+                              "version",
+                      .got = std::string(got)});
+}
+
+}  // namespace bolt::detail

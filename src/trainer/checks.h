@@ -1,0 +1,40 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/core/log.h>
+#include <torchbolt/data/loader.h>
+#include <torchbolt/optim/optimizer_config.h>
+#include <torchbolt/trainer/log_options.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace bolt::detail {
+
+class TrainerCore;
+
+/// Throws Error naming the step when the loss is not a scalar, or, under
+/// `detect_anomaly`, not finite.
+void check_loss(const at::Tensor& loss, const TrainerCore& core,
+                int64_t batch_idx);
+
+/// The error of who watches a metric that isn't there: names those that are.
+ConfigError missing_metric(std::string_view who, const std::string& monitor,
+                           const MetricMap& metrics);
+
+/// `overfit_batches`: loaders give up shuffling, with a warning.
+void keep_order(Loaders& loaders, std::string_view stage, OnceLog& once);
+
+/// Throws ConfigError when a schedule lacks what it needs.
+void check_scheduler(const LRSchedulerConfig& config);
+
+/// Stands in where the user has no optimizer.
+std::shared_ptr<torch::optim::Optimizer> no_optimizer();
+
+/// An argument or feature that is known, and not there yet.
+ConfigError not_yet(std::string_view what, std::string_view got);
+
+}  // namespace bolt::detail

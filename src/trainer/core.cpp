@@ -1,0 +1,298 @@
+#include "trainer/core.h"
+
+#include <torch/optim/optimizer.h>
+#include <torch/optim/sgd.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/trainer/defaults.h>
+
+#include <ATen/Context.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <iterator>
+#include <cstdlib>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "trainer/checks.h"
+#include "trainer/evaluation_loop.h"
+#include "trainer/fit_loop.h"
+#include "trainer/prediction_loop.h"
+
+namespace bolt::detail {
+namespace {
+
+void set_determinism(const TrainerOptions& options) {
+  at::Context& context = at::globalContext();
+  const Deterministic choice = options.deterministic;
+  const bool on =
+      choice == Deterministic::kOn || choice == Deterministic::kWarn;
+  if (choice != Deterministic::kUnset) {
+    context.setDeterministicAlgorithms(on, choice == Deterministic::kWarn);
+  }
+  if (on) {
+    ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
+    context.setBenchmarkCuDNN(options.benchmark.value_or(false));
+    if (options.benchmark.value_or(false)) {
+      log_warning("[Trainer] benchmark=true may undo deterministic");
+    }
+  } else if (options.benchmark) {
+    context.setBenchmarkCuDNN(*options.benchmark);
+  }
+}
+
+std::vector<std::shared_ptr<Callback>> make_callbacks(
+    const TrainerOptions& options) {
+  std::vector<std::shared_ptr<Callback>> all;
+  for (const CallbackHandle& handle : options.callbacks) {
+    all.push_back(handle.instance());
+  }
+  const auto bars = std::ranges::count_if(
+      all, [](const auto& c) { return is_progress_bar(*c); });
+  if (bars > 1 || (bars == 1 && !options.enable_progress_bar.value_or(true))) {
+    throw ConfigError(
+        {.where = "Trainer",
+         .what = bars > 1 ? "there is more than one progress bar"
+                          : "there is a progress bar among the callbacks, and "
+                            "enable_progress_bar is false",
+         .tip = "leave one of the two out"});
+  }
+  for (auto& callback : default_callbacks(options, all)) {
+    all.push_back(std::move(callback));
+  }
+  order_callbacks(all);
+  check_state_keys(all);
+  return all;
+}
+
+std::vector<std::shared_ptr<Logger>> make_loggers(
+    const TrainerOptions& options) {
+  std::vector<std::shared_ptr<Logger>> all;
+  if (!*options.logger.on()) return all;
+  for (const LoggerHandle& handle : options.logger.loggers()) {
+    all.push_back(handle.instance());
+  }
+  if (all.empty()) all.push_back(default_logger());
+  for (const auto& logger : all) {
+    logger->set_default_root(*options.default_root_dir);
+  }
+  return all;
+}
+
+}  // namespace
+
+std::string_view to_string(DataStage stage) {
+  switch (stage) {
+    case DataStage::kTrain:
+      return "train";
+    case DataStage::kVal:
+      return "val";
+    case DataStage::kTest:
+      return "test";
+    case DataStage::kPredict:
+      return "predict";
+  }
+  return "?";
+}
+
+void order_callbacks(std::vector<std::shared_ptr<Callback>>& callbacks) {
+  std::vector<std::shared_ptr<Callback>> ordered;
+  for (const auto order : {CallbackOrder::kTuner, CallbackOrder::kOrdinary,
+                           CallbackOrder::kCheckpoint}) {
+    std::ranges::copy_if(callbacks, std::back_inserter(ordered),
+                         [&](const auto& c) { return c->order() == order; });
+  }
+  callbacks = std::move(ordered);
+}
+
+void check_state_keys(
+    const std::vector<std::shared_ptr<Callback>>& callbacks) {
+  std::set<std::string> keys;
+  for (const auto& callback : callbacks) {
+    if (callback->state().is_none()) continue;
+    if (keys.insert(callback->state_key()).second) continue;
+    throw ConfigError({.where = "Trainer",
+                       .what = "two callbacks with state have the same "
+                               "state_key",
+                       .got = "\"" + callback->state_key() + "\" twice",
+                       .tip = "override state_key() so that they differ"});
+  }
+}
+
+TrainerCore::TrainerCore(Trainer& owner, TrainerOptions arguments)
+    : trainer(owner),
+      options(resolve_options(std::move(arguments))),
+      fabric({.accelerator = options.accelerator,
+              .devices = options.devices,
+              .strategy = options.strategy,
+              .precision = options.precision}),
+      clock(options.seams.clock != nullptr ? *options.seams.clock
+                                           : system_clock()),
+      fit_loop(std::make_unique<FitLoop>(*this)),
+      validate_loop(std::make_unique<EvaluationLoop>(*this, Stage::kValidate)),
+      test_loop(std::make_unique<EvaluationLoop>(*this, Stage::kTest)),
+      predict_loop(std::make_unique<PredictionLoop>(*this)),
+      own_callbacks_(make_callbacks(options)) {
+  callbacks = own_callbacks_;
+  set_determinism(options);
+  if (options.fast_dev_run) {
+    log.mute = *options.logger.on();
+  } else {
+    log.loggers = make_loggers(options);
+  }
+}
+
+TrainerCore::~TrainerCore() {
+  if (module != nullptr && held_module != nullptr) {
+    TrainerAccess::attach(*held_module, nullptr);
+  }
+}
+
+bool TrainerCore::has_loaders(DataStage of) const {
+  const Loaders& given = of == DataStage::kTrain ? request.train : request.eval;
+  if (given.defined()) return true;
+  const DataHooks& hooks = data != nullptr ? data_hooks : module_hooks.data;
+  switch (of) {
+    case DataStage::kTrain:
+      return hooks.train_dataloader;
+    case DataStage::kVal:
+      return hooks.val_dataloader;
+    case DataStage::kTest:
+      return hooks.test_dataloader;
+    case DataStage::kPredict:
+      return hooks.predict_dataloader;
+  }
+  return false;
+}
+
+Loaders TrainerCore::request_loaders(DataStage of) {
+  const Loaders& given = of == DataStage::kTrain ? request.train : request.eval;
+  const auto ask = [&](auto& source) {
+    switch (of) {
+      case DataStage::kTrain:
+        return source.train_dataloader();
+      case DataStage::kVal:
+        return source.val_dataloader();
+      case DataStage::kTest:
+        return source.test_dataloader();
+      case DataStage::kPredict:
+        return source.predict_dataloader();
+    }
+    return Loaders();
+  };
+  Loaders loaders = given;
+  if (!given.defined()) {
+    const HookScope scope(*module, Hook::kDataloader);
+    loaders = data != nullptr ? ask(*data) : ask(*module);
+  }
+  const std::string where = std::string(to_string(of)) + "_dataloader";
+  if (!loaders.defined()) {
+    throw ConfigError({.where = where,
+                       .what = "it returned no loader",
+                       .expected = "a loader, or several"});
+  }
+  if (of == DataStage::kTrain && loaders.count() > 1) {
+    throw not_yet("several train loaders (CombinedLoader)",
+                  std::to_string(loaders.count()) + " loaders");
+  }
+  const std::type_info& wanted = TrainerAccess::batch_type(*module).type;
+  for (std::size_t k = 0; k < loaders.count(); ++k) {
+    if (loaders[k].ops().type == wanted) continue;
+    throw ConfigError({.where = where,
+                       .what = "the loader's batches are not the module's",
+                       .got = type_name(loaders[k].ops().type),
+                       .expected = type_name(wanted)});
+  }
+  return loaders;
+}
+
+const BatchLimit& TrainerCore::limit(DataStage of) const {
+  switch (of) {
+    case DataStage::kTrain:
+      return *options.limit_train_batches;
+    case DataStage::kVal:
+      return *options.limit_val_batches;
+    case DataStage::kTest:
+      return *options.limit_test_batches;
+    case DataStage::kPredict:
+      break;
+  }
+  return *options.limit_predict_batches;
+}
+
+int64_t TrainerCore::limited(DataStage of, std::optional<int64_t> size) const {
+  const BatchLimit& by = limit(of);
+  if (size == 0) return 0;
+  if (by.is_count()) return std::min(by.count(), size.value_or(by.count()));
+  const std::string name = "limit_" + std::string(to_string(of)) + "_batches";
+  if (!size) {
+    if (by.share() == 1.0) return kUnknownBatches;
+    if (by.share() == 0.0) return 0;
+    throw ConfigError({.where = "Trainer",
+                       .what = name + " as a share needs a loader that knows "
+                                      "its length",
+                       .got = by.text(),
+                       .expected = "1.0, or a number of batches"});
+  }
+  const auto batches =
+      static_cast<int64_t>(static_cast<double>(*size) * by.share());
+  if (batches == 0 && by.share() > 0) {
+    throw ConfigError({.where = "Trainer",
+                       .what = name + " leaves no batch of " +
+                               std::to_string(*size),
+                       .got = by.text(),
+                       .expected = "at least " +
+                                   BatchLimit(1.0 / static_cast<double>(*size))
+                                       .text()});
+  }
+  return batches;
+}
+
+void TrainerCore::transfer(AnyBatch& batch, int64_t dataloader_idx) {
+  const DataHooks& own = module_hooks.data;
+  const DataHooks& theirs = data_hooks;
+  const auto overridden = [](const DataHooks& hooks) {
+    return hooks.on_before_batch_transfer || hooks.transfer_batch_to_device ||
+           hooks.on_after_batch_transfer;
+  };
+  if (!overridden(own) && (data == nullptr || !overridden(theirs))) {
+    batch.to(fabric.device());
+    return;
+  }
+  // A hook may change the batch: never the one that the user keeps.
+  batch.own();
+  const HookScope scope(*module, Hook::kBatchTransfer);
+  const bool from_data = data != nullptr;
+  if (from_data && theirs.on_before_batch_transfer) {
+    data->on_before_batch_transfer(batch, dataloader_idx);
+  } else if (own.on_before_batch_transfer) {
+    (module->*TrainerAccess::on_before_batch_transfer)(batch, dataloader_idx);
+  }
+  if (from_data && theirs.transfer_batch_to_device) {
+    data->transfer_batch_to_device(batch, fabric.device(), dataloader_idx);
+  } else {
+    (module->*TrainerAccess::transfer_batch_to_device)(batch, fabric.device(),
+                                                       dataloader_idx);
+  }
+  if (from_data && theirs.on_after_batch_transfer) {
+    data->on_after_batch_transfer(batch, dataloader_idx);
+  } else if (own.on_after_batch_transfer) {
+    (module->*TrainerAccess::on_after_batch_transfer)(batch, dataloader_idx);
+  }
+}
+
+void TrainerCore::check_signals() {
+  if (signals_ == nullptr) return;
+  for (const int signal : {SIGINT, SIGTERM}) {
+    if (signals_->pending(signal) > 0) throw Interrupted(signal);
+  }
+}
+
+bool TrainerCore::validation_enabled() const {
+  return has_loaders(DataStage::kVal) && module_hooks.validation_step &&
+         !limit(DataStage::kVal).is_zero();
+}
+
+}  // namespace bolt::detail

@@ -1,0 +1,162 @@
+#pragma once
+
+#include <torchbolt/core/clock.h>
+#include <torchbolt/core/log.h>
+#include <torchbolt/core/signals.h>
+#include <torchbolt/trainer/trainer.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "trainer/access.h"
+#include "trainer/fetcher.h"
+#include "trainer/hook.h"
+#include "trainer/log_book.h"
+
+namespace bolt::detail {
+
+class FitLoop;
+class EvaluationLoop;
+class PredictionLoop;
+
+/// What belongs to a stage of the data: how it is limited, and where its
+/// loaders come from.
+enum class DataStage { kTrain, kVal, kTest, kPredict };
+
+/// "train", "val", "test" or "predict", as in `limit_val_batches`.
+std::string_view to_string(DataStage stage);
+
+/// All that a Trainer is; the loops work on it. See run.cpp for what happens
+/// around a loop.
+class TrainerCore {
+ public:
+  TrainerCore(Trainer& trainer, TrainerOptions arguments);
+  ~TrainerCore();
+
+  void fit(RunRequest request);
+  EvaluateResults evaluate(Stage function, RunRequest request);
+  Predictions predict(RunRequest request);
+
+  // -- calling hooks -------------------------------------------------------
+
+  /// A hook that callbacks and the module have: callbacks first.
+  template <class... A, class... B>
+  void hook(Hook hook, void (Callback::*on_callback)(Trainer&, Module&, A...),
+            void (Module::*on_module)(B...), std::type_identity_t<A>... args) {
+    const HookScope scope(*module, hook);
+    for (const auto& callback : callbacks) {
+      ((*callback).*on_callback)(trainer, *module, args...);
+    }
+    ((*module).*on_module)(args...);
+  }
+  /// A hook that only callbacks have.
+  template <class F>
+  void hook_callbacks(Hook hook, F&& call) {
+    const HookScope scope(*module, hook);
+    for (const auto& callback : callbacks) call(*callback);
+  }
+  /// A hook that only the module has.
+  template <class F>
+  decltype(auto) hook_module(Hook hook, F&& call) {
+    const HookScope scope(*module, hook);
+    return call(*module);
+  }
+
+  // -- data ----------------------------------------------------------------
+
+  /// Whether the run has loaders of that stage.
+  bool has_loaders(DataStage stage) const;
+  /// Asks for the loaders, and checks that their batches are the module's.
+  Loaders request_loaders(DataStage stage);
+  /// Batches that a loader of `size` runs, by the stage's limit. Throws
+  /// ConfigError where the limit doesn't fit.
+  int64_t limited(DataStage stage, std::optional<int64_t> size) const;
+  const BatchLimit& limit(DataStage stage) const;
+  /// Runs the transfer hooks, so that the batch is on the device.
+  void transfer(AnyBatch& batch, int64_t dataloader_idx);
+
+  // -- stopping ------------------------------------------------------------
+
+  /// Throws Interrupted when Ctrl-C or SIGTERM came.
+  void check_signals();
+
+  LogPosition log_position() const {
+    return {progress.epochs.current.completed, progress.batches_that_stepped};
+  }
+  bool validation_enabled() const;
+
+  Trainer& trainer;
+  /// The arguments; those that depend on others are filled in.
+  TrainerOptions options;
+  /// `fast_dev_run`'s or the user's.
+  bool barebones_warned = false;
+  Fabric fabric;
+  const Clock& clock;
+
+  std::vector<std::shared_ptr<Callback>> callbacks{};
+  LogBook log{};
+  FitProgress progress{};
+  bool should_stop = false;
+  int64_t min_epochs = 0;
+  int64_t max_epochs = -1;
+
+  RunningStage stage = RunningStage::kNone;
+  RunStatus status = RunStatus::kInitializing;
+  std::optional<Stage> function{};
+
+  std::shared_ptr<Module> held_module{};
+  Module* module = nullptr;
+  ModuleHooks module_hooks{};
+  LightningDataModule* data = nullptr;
+  DataHooks data_hooks{};
+  RunRequest request{};
+
+  std::vector<std::shared_ptr<torch::optim::Optimizer>> optimizers{};
+  std::vector<LRSchedulerConfig> schedulers{};
+
+  std::unique_ptr<FitLoop> fit_loop;
+  std::unique_ptr<EvaluationLoop> validate_loop;
+  std::unique_ptr<EvaluationLoop> test_loop;
+  std::unique_ptr<PredictionLoop> predict_loop;
+
+  std::function<void(std::string_view)> print_target{};
+  OnceLog once{};
+
+ private:
+  // run.cpp: what surrounds a loop, in order.
+  template <class Body>
+  void run(Stage function, RunningStage stage, RunRequest request, Body body);
+  void connect(RunRequest request);
+  void attach_callbacks();
+  void verify() const;
+  void verify_fit() const;
+  void resolve_epoch_limits();
+  void prepare();
+  void setup_engine();
+  void configure_optimizers();
+  void log_hyperparameters();
+  void start_signals();
+  void finish();
+  void fail(std::exception_ptr error);
+  void let_go();
+
+  std::vector<std::shared_ptr<Callback>> own_callbacks_{};
+  std::unique_ptr<SignalSource> signals_{};
+};
+
+/// Fills in and checks the arguments (options.cpp). Throws ConfigError.
+TrainerOptions resolve_options(TrainerOptions options);
+/// Arguments that were left at their default, from PL_TRAINER_<NAME>
+/// environment variables (options_env.cpp). Throws ConfigError for text that
+/// can't be read.
+void apply_environment(TrainerOptions& options);
+/// Instantiates and orders callbacks (run.cpp).
+void order_callbacks(std::vector<std::shared_ptr<Callback>>& callbacks);
+void check_state_keys(const std::vector<std::shared_ptr<Callback>>& callbacks);
+
+}  // namespace bolt::detail

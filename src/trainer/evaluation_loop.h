@@ -1,0 +1,70 @@
+#pragma once
+
+#include <torchbolt/core/stage.h>
+#include <torchbolt/trainer/log_options.h>
+#include <torchbolt/trainer/step.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "trainer/fetcher.h"
+#include "trainer/log_store.h"
+
+namespace bolt::detail {
+
+class TrainerCore;
+struct EvaluationHooks;
+enum class DataStage;
+
+/// Validation and test: by itself, and the validations inside a fit.
+class EvaluationLoop {
+ public:
+  /// `function`: which entry point it belongs to; kFit is the validation
+  /// inside a fit.
+  EvaluationLoop(TrainerCore& core, Stage function);
+
+  /// Runs over all loaders; one map of metrics for each.
+  std::vector<MetricMap> run();
+  /// Loads the data, unless it is there.
+  void setup_data();
+  void forget_data();
+  /// Lets go of data and batches.
+  void release();
+
+  bool has_data() const { return loaders_.defined(); }
+  LogStore& store() { return store_; }
+  const std::vector<int64_t>& max_batches() const { return max_batches_; }
+  /// The same while a sanity check runs: at most `num_sanity_val_steps` each.
+  std::vector<int64_t> sanity_batches() const;
+
+  /// For a `val_check_interval` in time.
+  std::chrono::nanoseconds time_since_last() const;
+  void restart_clock();
+
+ private:
+  void run_batches();
+  void step(Fetcher::Fetched& fetched);
+  void finish_loader();
+  std::vector<MetricMap> finish();
+  void log_step_metrics(const Fetcher::Fetched& fetched);
+  bool sanity_checking() const;
+
+  TrainerCore& core_;
+  Stage function_;
+  const EvaluationHooks& hooks_;
+  DataStage data_stage_;
+  LogStore store_{false};
+  BatchProgress own_progress_{};
+  BatchProgress& progress_;
+  Loaders loaders_{};
+  std::optional<Fetcher> fetcher_{};
+  std::vector<int64_t> max_batches_{};
+  std::vector<int64_t> seen_batches_{};
+  std::vector<MetricMap> logged_{};
+  std::optional<int64_t> loaded_in_epoch_{};
+  std::chrono::steady_clock::time_point last_run_{};
+};
+
+}  // namespace bolt::detail

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <torchbolt/data/loader.h>
+#include <torchbolt/trainer/trainer.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace bolt::detail {
+
+/// Brings the batches of one or several loaders, one loader after the other,
+/// each up to its limit, and knows of each batch whether it is the last: where
+/// the length isn't known, by fetching one ahead.
+class Fetcher {
+ public:
+  struct Fetched {
+    AnyBatch batch{};
+    int64_t batch_idx = 0;
+    int64_t dataloader_idx = 0;
+  };
+
+  Fetcher() = default;
+  /// `limits`: batches of each loader; kUnknownBatches = all there are.
+  Fetcher(Loaders loaders, std::vector<int64_t> limits);
+
+  /// Batches of a pass, or kUnknownBatches.
+  int64_t length() const { return length_; }
+  /// Begins a pass; `epoch` is told to loaders whose order depends on it.
+  void start(std::optional<int64_t> epoch);
+  /// The next batch, or null at the end. Valid until the next call.
+  Fetched* next();
+  /// Whether the batch given last is the last one.
+  bool done() const { return done_; }
+
+ private:
+  bool pull(Fetched& into);
+  bool begin_loader();
+
+  Loaders loaders_{};
+  std::vector<int64_t> limits_{};
+  int64_t length_ = 0;
+  std::optional<int64_t> epoch_{};
+  std::array<Fetched, 2> slots_{};
+  // The slot fetched ahead, where the length isn't known.
+  bool ahead_ = false;
+  std::size_t front_ = 0;
+  std::size_t loader_ = 0;
+  bool loader_started_ = false;
+  int64_t in_loader_ = 0;
+  int64_t fetched_ = 0;
+  bool done_ = true;
+};
+
+}  // namespace bolt::detail

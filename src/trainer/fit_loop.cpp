@@ -1,0 +1,484 @@
+#include "trainer/fit_loop.h"
+
+#include <ATen/ATen.h>
+#include <torch/optim/optimizer.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/trainer/monitor.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "trainer/checks.h"
+#include "trainer/core.h"
+
+// The training loop. Read from the top: run() is a fit, run_epoch() an epoch,
+// advance() a batch, optimize() the step of the optimizer. The order of hooks
+// and counters is Lightning's, and documented in docs/hooks.md.
+
+namespace bolt::detail {
+
+FitLoop::FitLoop(TrainerCore& core)
+    : core_(core),
+      validation_(core, Stage::kFit),
+      step_closure_([this] { return step_closure(); }) {}
+
+void FitLoop::run() {
+  const at::AutoGradMode grad(true);
+  setup_data();
+  if (done() || core_.limit(DataStage::kTrain).is_zero()) return;
+  start();
+  while (!done()) {
+    begin_epoch();
+    run_epoch();
+    end_epoch();
+  }
+  core_.hook(Hook::kOnTrainEnd, &Callback::on_train_end,
+             &Module::on_train_end);
+}
+
+// -- the fit -----------------------------------------------------------------
+
+bool FitLoop::done() {
+  if (max_batches_ == 0) {
+    log_info("[Trainer.fit] stopped: no training batches");
+    return true;
+  }
+  const int64_t max_steps = core_.options.max_steps;
+  if (max_steps != -1 && core_.trainer.global_step() >= max_steps) {
+    log_info("[Trainer.fit] stopped: max_steps=" + std::to_string(max_steps) +
+             " reached");
+    return true;
+  }
+  Progress& epochs = core_.progress.epochs;
+  if (core_.max_epochs != -1 && epochs.current.processed >= core_.max_epochs) {
+    epochs.current.completed = epochs.current.processed;
+    log_info("[Trainer.fit] stopped: max_epochs=" +
+             std::to_string(core_.max_epochs) + " reached");
+    return true;
+  }
+  return core_.should_stop && can_stop_early();
+}
+
+void FitLoop::start() {
+  Progress& epochs = core_.progress.epochs;
+  if (core_.options.max_steps == -1) {
+    epochs.current.completed = epochs.current.processed;
+  }
+  if (validates_this_epoch() && !validation_.has_data()) {
+    core_.stage = RunningStage::kValidate;
+    validation_.setup_data();
+    core_.stage = RunningStage::kTrain;
+  }
+  core_.hook(Hook::kOnTrainStart, &Callback::on_train_start,
+             &Module::on_train_start);
+}
+
+// -- an epoch ----------------------------------------------------------------
+
+void FitLoop::begin_epoch() {
+  setup_data();
+  core_.progress.epochs.increment_ready();
+  core_.hook(Hook::kOnTrainEpochStart, &Callback::on_train_epoch_start,
+             &Module::on_train_epoch_start);
+  core_.progress.epochs.increment_started();
+}
+
+void FitLoop::run_epoch() {
+  FitProgress& progress = core_.progress;
+  progress.batches.reset_current();
+  progress.schedulers.reset_current();
+  progress.optimizer_steps.reset_current();
+  progress.zero_grads.reset_current();
+  progress.validation.counts.total = {};
+
+  if (!pass_is_fresh_) fetcher_->start(progress.epochs.current.processed);
+  pass_is_fresh_ = false;
+  while (!epoch_done()) {
+    if (!advance()) break;
+    end_batch();
+  }
+}
+
+bool FitLoop::epoch_done() {
+  const int64_t max_steps = core_.options.max_steps;
+  if (max_steps != -1 && core_.trainer.global_step() >= max_steps) return true;
+  if (last_batch_reached()) return true;
+  if (!core_.should_stop) return false;
+  if (can_stop_early()) return true;
+  core_.once.info(
+      "[Trainer.fit] asked to stop, but min_epochs=" +
+      std::to_string(core_.min_epochs) + " or min_steps=" +
+      std::to_string(core_.options.min_steps.value_or(0)) +
+      " has not been met; training goes on");
+  return false;
+}
+
+void FitLoop::end_epoch() {
+  core_.log.epoch_end_reached();
+  core_.progress.epochs.increment_processed();
+
+  // Callbacks that monitor a metric come last, so that they see what the module
+  // logs in its own hook.
+  {
+    const HookScope scope(*core_.module, Hook::kOnTrainEpochEnd);
+    for (const auto& callback : core_.callbacks) {
+      if (!callback->monitors()) {
+        callback->on_train_epoch_end(core_.trainer, *core_.module);
+      }
+    }
+    core_.module->on_train_epoch_end();
+    for (const auto& callback : core_.callbacks) {
+      if (callback->monitors()) {
+        callback->on_train_epoch_end(core_.trainer, *core_.module);
+      }
+    }
+  }
+  core_.log.on_epoch_end();
+
+  if (last_batch_reached()) update_schedulers(Interval::kEpoch, true);
+
+  // The epoch's values belong to its last batch.
+  LogPosition position = core_.log_position();
+  --position.step;
+  core_.log.send(core_.log.step_metrics(), position);
+  core_.log.reset_results();
+
+  core_.progress.epochs.increment_completed();
+  core_.check_signals();
+}
+
+// -- a batch -----------------------------------------------------------------
+
+bool FitLoop::advance() {
+  fetched_ = fetcher_->next();
+  if (fetched_ == nullptr) return false;
+
+  BatchProgress& batches = core_.progress.batches;
+  StepContext step{.batch_idx = batches.counts.current.ready};
+  step_ = &step;
+  batches.is_last_batch = fetcher_->done();
+  core_.transfer(fetched_->batch, 0);
+
+  batches.counts.increment_ready();
+  core_.log.on_batch_start(fetched_->batch);
+  {
+    const HookScope scope(*core_.module, Hook::kOnTrainBatchStart);
+    for (const auto& callback : core_.callbacks) {
+      callback->on_train_batch_start(core_.trainer, *core_.module,
+                                     fetched_->batch, step);
+    }
+    ((*core_.module).*TrainerAccess::on_train_batch_start)(fetched_->batch,
+                                                           step);
+  }
+
+  if (step.skip_epoch) {
+    batches.is_last_batch = true;
+  } else {
+    batches.counts.increment_started();
+    optimize(step);
+  }
+  batches.counts.increment_processed();
+
+  update_schedulers(Interval::kStep, false);
+  if (last_batch_reached()) update_schedulers(Interval::kEpoch, false);
+  if (step.skip_epoch) return false;
+
+  {
+    const HookScope scope(*core_.module, Hook::kOnTrainBatchEnd);
+    for (const auto& callback : core_.callbacks) {
+      callback->on_train_batch_end(core_.trainer, *core_.module, output_,
+                                   fetched_->batch, step);
+    }
+    ((*core_.module).*TrainerAccess::on_train_batch_end)(output_,
+                                                         fetched_->batch, step);
+  }
+  core_.log.on_batch_end();
+  batches.counts.increment_completed();
+  log_step_metrics();
+
+  // Let go before the next forward pass needs the memory.
+  output_ = {};
+  fetched_->batch.reset();
+  return true;
+}
+
+void FitLoop::end_batch() {
+  if (validation_is_due()) {
+    const LogBook::Bookmark bookmark =
+        core_.log.suspend(&validation_.store());
+    core_.stage = RunningStage::kValidate;
+    if (!should_accumulate()) {
+      core_.hook_module(Hook::kOnValidationModelZeroGrad,
+                        [](Module& m) { m.on_validation_model_zero_grad(); });
+    }
+    validation_.run();
+    core_.stage = RunningStage::kTrain;
+    core_.log.resume(bookmark);
+  }
+  update_schedulers(Interval::kStep, true);
+  if (!should_accumulate()) ++core_.progress.batches_that_stepped;
+  if (core_.should_stop) {
+    for (const auto& logger : core_.log.loggers) logger->save();
+  }
+  core_.check_signals();
+}
+
+// -- the optimizer step ------------------------------------------------------
+
+void FitLoop::optimize(StepContext& step) {
+  if (should_accumulate()) {
+    closure();
+    return;
+  }
+  core_.progress.optimizer_steps.increment_ready();
+  core_.hook_module(Hook::kOptimizerStep, [&](Module& m) {
+    m.optimizer_step(core_.progress.epochs.current.completed, step.batch_idx,
+                     *core_.optimizers.front(), step_closure_);
+  });
+  core_.progress.optimizer_steps.increment_completed();
+}
+
+// What the optimizer calls to get gradients that are ready to use.
+at::Tensor FitLoop::step_closure() {
+  at::Tensor loss = closure();
+  torch::optim::Optimizer& optimizer = *core_.optimizers.front();
+  core_.hook(Hook::kOnBeforeOptimizerStep, &Callback::on_before_optimizer_step,
+             &Module::on_before_optimizer_step, optimizer);
+  core_.hook_module(Hook::kConfigureGradientClipping, [&](Module& m) {
+    m.configure_gradient_clipping(optimizer, core_.options.gradient_clip_val,
+                                  core_.options.gradient_clip_algorithm);
+  });
+  return loss;
+}
+
+at::Tensor FitLoop::closure() {
+  const at::AutoGradMode grad(true);
+  compute_loss();
+  zero_grad();
+  if (!output_.loss().defined()) return {};
+  backward();
+  return output_.loss();
+}
+
+void FitLoop::compute_loss() {
+  output_ = {};
+  {
+    const HookScope scope(*core_.module, Hook::kTrainingStep);
+    output_ = ((*core_.module).*TrainerAccess::training_step)(fetched_->batch,
+                                                              *step_);
+  }
+  if (!output_.loss().defined()) {
+    core_.once.warning(
+        "[training_step] returned no loss; the step is made without one");
+    return;
+  }
+  check_loss(output_.loss(), core_, step_->batch_idx);
+  const int64_t batches = core_.options.accumulate_grad_batches;
+  if (batches != 1) {
+    output_ = StepOutput(output_.loss() / batches, output_.extra());
+  }
+}
+
+void FitLoop::zero_grad() {
+  if (step_->batch_idx % core_.options.accumulate_grad_batches != 0) return;
+  torch::optim::Optimizer& optimizer = *core_.optimizers.front();
+  Progress& zero_grads = core_.progress.zero_grads;
+  zero_grads.increment_ready();
+  core_.hook(Hook::kOnBeforeZeroGrad, &Callback::on_before_zero_grad,
+             &Module::on_before_zero_grad, optimizer);
+  zero_grads.increment_started();
+  core_.hook_module(Hook::kOptimizerZeroGrad, [&](Module& m) {
+    m.optimizer_zero_grad(core_.progress.epochs.current.completed,
+                          step_->batch_idx, optimizer);
+  });
+  zero_grads.increment_completed();
+}
+
+void FitLoop::backward() {
+  core_.hook(Hook::kOnBeforeBackward, &Callback::on_before_backward,
+             &Module::on_before_backward, output_.loss());
+  core_.hook_module(Hook::kBackward,
+                    [&](Module& m) { m.backward(output_.loss()); });
+  core_.hook(Hook::kOnAfterBackward, &Callback::on_after_backward,
+             &Module::on_after_backward);
+  output_.detach();
+}
+
+void FitLoop::update_schedulers(Interval interval, bool plateau) {
+  if (core_.schedulers.empty()) return;
+  if (interval == Interval::kStep && should_accumulate()) return;
+  const FitProgress& progress = core_.progress;
+  const int64_t index = interval == Interval::kStep
+                            ? progress.batches.counts.current.ready
+                            : progress.epochs.current.completed + 1;
+  for (LRSchedulerConfig& config : core_.schedulers) {
+    LRScheduler& scheduler = *config.scheduler;
+    if (scheduler.reduce_on_plateau() != plateau ||
+        config.interval != interval || index % config.frequency != 0) {
+      continue;
+    }
+    std::optional<double> metric;
+    if (plateau) {
+      metric = monitored_metric(core_.trainer, "ReduceLROnPlateau",
+                                *config.monitor, config.strict, true);
+      if (!metric) continue;
+    }
+    core_.progress.schedulers.increment_ready();
+    core_.hook_module(Hook::kLRSchedulerStep, [&](Module& m) {
+      m.lr_scheduler_step(scheduler, metric);
+    });
+    core_.progress.schedulers.increment_completed();
+  }
+}
+
+// -- data, and when to validate ----------------------------------------------
+
+void FitLoop::setup_data() {
+  const int64_t epoch = core_.progress.epochs.current.completed;
+  const int64_t every = core_.options.reload_dataloaders_every_n_epochs;
+  const bool reload =
+      every > 0 && (!loaded_in_epoch_ || epoch - *loaded_in_epoch_ >= every);
+  if (fetcher_ && !reload) return;
+  if (core_.limit(DataStage::kTrain).is_zero()) return;
+
+  Loaders loaders = core_.request_loaders(DataStage::kTrain);
+  if (!core_.options.overfit_batches.is_zero()) {
+    keep_order(loaders, "training", core_.once);
+  }
+  const int64_t limit = core_.limited(DataStage::kTrain, loaders[0].size());
+  const bool sized = loaders[0].size().has_value() || limit != kUnknownBatches;
+  fetcher_.emplace(std::move(loaders), std::vector<int64_t>{limit});
+  fetcher_->start(core_.progress.epochs.current.processed);
+  pass_is_fresh_ = true;
+  max_batches_ = fetcher_->length();
+  if (max_batches_ == 0) return;
+  loaded_in_epoch_ = epoch;
+  decide_validation_interval(sized);
+  if (!core_.log.loggers.empty() && !core_.trainer.fast_dev_run() &&
+      max_batches_ < *core_.options.log_every_n_steps) {
+    core_.once.warning(
+        "[Trainer.fit] an epoch has " + std::to_string(max_batches_) +
+        " batches, fewer than log_every_n_steps=" +
+        std::to_string(*core_.options.log_every_n_steps) +
+        "; set it lower to see step metrics of every epoch");
+  }
+}
+
+void FitLoop::forget_data() {
+  fetcher_.reset();
+  pass_is_fresh_ = false;
+  loaded_in_epoch_.reset();
+  validation_.forget_data();
+}
+
+void FitLoop::release() {
+  fetched_ = nullptr;
+  output_ = {};
+  fetcher_.reset();
+  validation_.release();
+}
+
+void FitLoop::decide_validation_interval(bool sized) {
+  const ValCheckInterval& interval = *core_.options.val_check_interval;
+  val_check_batch_ = kUnknownBatches;
+  if (interval.is_time()) {
+    validation_.restart_clock();
+    return;
+  }
+  const BatchLimit& batches = interval.batches();
+  if (batches.is_count()) {
+    val_check_batch_ = batches.count();
+    if (val_check_batch_ > max_batches_ &&
+        core_.options.check_val_every_n_epoch &&
+        !core_.limit(DataStage::kVal).is_zero()) {
+      throw ConfigError(
+          {.where = "Trainer.fit",
+           .what = "val_check_interval is longer than an epoch",
+           .got = std::to_string(val_check_batch_) + " of " +
+                  std::to_string(max_batches_) + " batches",
+           .expected = "at most the number of training batches",
+           .tip = "set .check_val_every_n_epoch = std::nullopt to count "
+                  "batches over all epochs, or .limit_val_batches = 0 to turn "
+                  "validation off"});
+    }
+    if (val_check_batch_ == 0 && core_.validation_enabled()) {
+      throw ConfigError({.where = "Trainer.fit",
+                         .what = "val_check_interval must not be 0 batches",
+                         .got = "0",
+                         .expected = "at least 1"});
+    }
+    return;
+  }
+  if (sized) {
+    val_check_batch_ = std::max<int64_t>(
+        1, static_cast<int64_t>(static_cast<double>(max_batches_) *
+                                batches.share()));
+  } else if (batches.share() != 1.0) {
+    throw ConfigError(
+        {.where = "Trainer.fit",
+         .what = "val_check_interval as a share of the epoch needs a loader "
+                 "that knows its length",
+         .got = batches.text(),
+         .expected = "1.0, a number of batches, or a time"});
+  }
+}
+
+bool FitLoop::validates_this_epoch() const {
+  if (!core_.validation_enabled()) return false;
+  const auto every = core_.options.check_val_every_n_epoch;
+  return !every ||
+         (core_.progress.epochs.current.completed + 1) % *every == 0;
+}
+
+bool FitLoop::validation_is_due() const {
+  if (!validates_this_epoch()) return false;
+  const BatchProgress& batches = core_.progress.batches;
+  const ValCheckInterval& interval = *core_.options.val_check_interval;
+  const bool at_end_only =
+      !interval.is_time() && val_check_batch_ == kUnknownBatches;
+  if (batches.is_last_batch && at_end_only) return true;
+  if (core_.should_stop && can_stop_early()) return true;
+  if (interval.is_time()) return validation_.time_since_last() >= interval.time();
+  if (at_end_only) return batches.is_last_batch;
+  const Counts& counted = core_.options.check_val_every_n_epoch
+                              ? batches.counts.current
+                              : batches.counts.total;
+  return counted.ready % val_check_batch_ == 0;
+}
+
+// -- small questions ---------------------------------------------------------
+
+bool FitLoop::can_stop_early() const {
+  return core_.progress.epochs.current.processed >= core_.min_epochs &&
+         core_.trainer.global_step() >= core_.options.min_steps.value_or(0);
+}
+
+bool FitLoop::last_batch_reached() const {
+  const BatchProgress& batches = core_.progress.batches;
+  return batches.counts.current.ready == max_batches_ || batches.is_last_batch;
+}
+
+bool FitLoop::should_accumulate() const {
+  const int64_t ready = core_.progress.batches.counts.current.ready;
+  return ready % core_.options.accumulate_grad_batches != 0 &&
+         !last_batch_reached();
+}
+
+void FitLoop::log_step_metrics() {
+  if (should_accumulate() || core_.log.loggers.empty()) return;
+  if (logging_is_due()) {
+    core_.log.send(core_.log.step_metrics(), core_.log_position());
+  }
+}
+
+bool FitLoop::logging_is_due() const {
+  if (core_.trainer.fast_dev_run()) return true;
+  const int64_t every = *core_.options.log_every_n_steps;
+  if (every == 0) return false;
+  return (core_.progress.batches_that_stepped + 1) % every == 0 ||
+         core_.should_stop;
+}
+
+}  // namespace bolt::detail

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torchbolt/trainer/step.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+
+#include "trainer/evaluation_loop.h"
+#include "trainer/fetcher.h"
+#include "trainer/log_store.h"
+
+namespace bolt::detail {
+
+class TrainerCore;
+
+/// The training loop: epochs, batches, optimizer steps, and the validations in
+/// between. fit_loop.cpp reads top to bottom in the order in which things
+/// happen.
+class FitLoop {
+ public:
+  explicit FitLoop(TrainerCore& core);
+
+  void run();
+  /// Loads the training data, unless it is there; decides how often to
+  /// validate.
+  void setup_data();
+  /// New loaders were given: ask for them again.
+  void forget_data();
+  void release();
+
+  int64_t num_training_batches() const { return max_batches_; }
+  EvaluationLoop& validation() { return validation_; }
+  LogStore& store() { return store_; }
+  bool should_accumulate() const;
+  /// Whether `min_epochs` and `min_steps` allow to stop.
+  bool can_stop_early() const;
+  /// Whether the running epoch is one that validates.
+  bool validates_this_epoch() const;
+
+ private:
+  // One epoch, and one batch, in their parts.
+  bool done();
+  void start();
+  void begin_epoch();
+  void run_epoch();
+  void end_epoch();
+  bool epoch_done();
+  bool advance();
+  void end_batch();
+
+  // The optimizer step.
+  void optimize(StepContext& step);
+  at::Tensor closure();
+  at::Tensor step_closure();
+  void compute_loss();
+  void zero_grad();
+  void backward();
+  void update_schedulers(Interval interval, bool plateau);
+
+  bool last_batch_reached() const;
+  bool validation_is_due() const;
+  void decide_validation_interval(bool sized);
+  void log_step_metrics();
+  bool logging_is_due() const;
+
+  TrainerCore& core_;
+  LogStore store_{true};
+  EvaluationLoop validation_;
+  std::optional<Fetcher> fetcher_{};
+  bool pass_is_fresh_ = false;
+  int64_t max_batches_ = kUnknownBatches;
+  // kUnknownBatches = after the last batch.
+  int64_t val_check_batch_ = kUnknownBatches;
+  std::optional<int64_t> loaded_in_epoch_{};
+
+  // The batch at work.
+  Fetcher::Fetched* fetched_ = nullptr;
+  StepContext* step_ = nullptr;
+  StepOutput output_{};
+  std::function<at::Tensor()> step_closure_{};
+};
+
+}  // namespace bolt::detail

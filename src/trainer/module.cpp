@@ -1,0 +1,173 @@
+#include <ATen/ATen.h>
+#include <torch/optim/optimizer.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/metrics/metric.h>
+#include <torchbolt/trainer/module.h>
+#include <torchbolt/trainer/trainer.h>
+
+#include <functional>
+#include <iostream>
+#include <utility>
+
+#include "trainer/core.h"
+#include "trainer/modes.h"
+
+namespace bolt {
+
+Module::Module() = default;
+Module::~Module() = default;
+
+// -- hooks -------------------------------------------------------------------
+
+void Module::optimizer_zero_grad(int64_t, int64_t,
+                                 torch::optim::Optimizer& optimizer) {
+  trainer().fabric().zero_grad(optimizer);
+}
+
+void Module::backward(const at::Tensor& loss) {
+  trainer().fabric().backward(loss);
+}
+
+void Module::configure_gradient_clipping(torch::optim::Optimizer& optimizer,
+                                         std::optional<double> clip_val,
+                                         std::optional<ClipAlgorithm> by) {
+  clip_gradients(optimizer, clip_val, by);
+}
+
+void Module::optimizer_step(int64_t, int64_t,
+                            torch::optim::Optimizer& optimizer,
+                            const std::function<at::Tensor()>& closure) {
+  trainer().fabric().step(optimizer, closure);
+}
+
+void Module::lr_scheduler_step(LRScheduler& scheduler,
+                               std::optional<double> metric) {
+  scheduler.step(metric.value_or(0));
+}
+
+void Module::on_validation_model_zero_grad() { zero_grad(); }
+
+void Module::on_validation_model_eval() { eval(); }
+void Module::on_test_model_eval() { eval(); }
+void Module::on_predict_model_eval() { eval(); }
+void Module::on_validation_model_train() { detail::restore_modes(*this); }
+void Module::on_test_model_train() { detail::restore_modes(*this); }
+
+// -- services ----------------------------------------------------------------
+
+void Module::log(std::string_view name, LogValue value,
+                 const LogOptions& options) {
+  if (trainer_ == nullptr) {
+    log_warning("[log] the module is not part of a run; nothing is logged");
+    return;
+  }
+  detail::TrainerCore& core = detail::TrainerAccess::core(*trainer_);
+  if (core.options.barebones) {
+    core.once.warning("[log] barebones turns logging off");
+    return;
+  }
+  core.log.log(hook_, *this, name, value, options);
+}
+
+void Module::log_dict(
+    std::initializer_list<std::pair<std::string_view, LogValue>> values,
+    const LogOptions& options) {
+  for (const auto& [name, value] : values) log(name, value, options);
+}
+
+void Module::print(std::string_view text) const {
+  if (trainer_ != nullptr) {
+    trainer_->print(text);
+  } else {
+    std::cout << text << '\n';
+  }
+}
+
+void Module::freeze() {
+  for (at::Tensor& parameter : parameters()) parameter.requires_grad_(false);
+  eval();
+}
+
+void Module::unfreeze() {
+  for (at::Tensor& parameter : parameters()) parameter.requires_grad_(true);
+  train();
+}
+
+void Module::save_hyperparameters(State params, bool logger) {
+  if (!params.is_map()) {
+    throw ConfigError({.where = "save_hyperparameters",
+                       .what = "hyper-parameters must be a map",
+                       .got = std::string(to_string(params.kind())),
+                       .tip = "save_hyperparameters({{\"name\", value}})"});
+  }
+  if (hparams_.is_none()) hparams_ = State::map();
+  if (hparams_initial_.is_none() && logger) hparams_initial_ = State::map();
+  for (const auto& [key, value] : params.entries()) {
+    hparams_[key] = value;
+    if (logger) hparams_initial_[key] = value.clone();
+  }
+}
+
+void Module::save_hyperparameters(
+    std::initializer_list<std::pair<std::string, State>> params) {
+  State map = State::map();
+  for (const auto& [name, value] : params) map[std::string_view(name)] = value;
+  save_hyperparameters(std::move(map));
+}
+
+void Module::register_metric(std::string name, metrics::Metric& metric) {
+  for (const auto& [known, other] : metrics_) {
+    if (known == name) {
+      throw ConfigError({.where = "register_metric",
+                         .what = "the name is taken",
+                         .got = "\"" + name + "\""});
+    }
+  }
+  metrics_.emplace_back(std::move(name), &metric);
+}
+
+Trainer& Module::trainer() const {
+  if (trainer_ != nullptr) return *trainer_;
+  throw ConfigError({.where = "LightningModule",
+                     .what = "trainer() is there during a run only",
+                     .tip = "ask in a hook, or has_trainer() before"});
+}
+
+int64_t Module::current_epoch() const {
+  return trainer_ == nullptr ? 0 : trainer_->current_epoch();
+}
+
+int64_t Module::global_step() const {
+  return trainer_ == nullptr ? 0 : trainer_->global_step();
+}
+
+at::Device Module::device() const {
+  if (trainer_ != nullptr) return trainer_->fabric().device();
+  const std::vector<at::Tensor> all = parameters();
+  return all.empty() ? at::Device(at::kCPU) : all.front().device();
+}
+
+void Module::clip_gradients(torch::optim::Optimizer& optimizer,
+                            std::optional<double> clip_val,
+                            std::optional<ClipAlgorithm> by) {
+  const TrainerOptions& options = trainer().options();
+  const auto agree = [](std::string_view name, const auto& mine,
+                        const auto& trainers) {
+    if (!mine || !trainers || *mine == *trainers) return;
+    throw ConfigError({.where = "clip_gradients",
+                       .what = std::string(name) +
+                               " differs from the Trainer's argument",
+                       .tip = "set it in one of the two places"});
+  };
+  agree("the value", clip_val, options.gradient_clip_val);
+  agree("the algorithm", by, options.gradient_clip_algorithm);
+  const std::optional<double> value =
+      clip_val ? clip_val : options.gradient_clip_val;
+  if (!value || *value <= 0) return;
+  const ClipAlgorithm algorithm =
+      by.value_or(options.gradient_clip_algorithm.value_or(
+          ClipAlgorithm::kNorm));
+  trainer().fabric().clip_gradients(optimizer, *value, algorithm);
+}
+
+}  // namespace bolt

@@ -1,0 +1,357 @@
+#include <ATen/ATen.h>
+#include <ATen/Context.h>
+#include <torch/csrc/autograd/anomaly_mode.h>
+#include <torch/optim/optimizer.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/metrics/metric.h>
+#include <torchbolt/state/rng.h>
+#include <torchbolt/trainer/defaults.h>
+
+#include <csignal>
+#include <exception>
+#include <utility>
+
+#include "trainer/checks.h"
+#include "trainer/core.h"
+#include "trainer/evaluation_loop.h"
+#include "trainer/fit_loop.h"
+#include "trainer/prediction_loop.h"
+
+// What surrounds a loop, the same for fit, validate, test and predict; run() is
+// the list of what happens, in order.
+
+namespace bolt::detail {
+
+template <class Body>
+void TrainerCore::run(Stage of, RunningStage running, RunRequest what,
+                      Body body) {
+  function = of;
+  stage = running;
+  status = RunStatus::kRunning;
+  try {
+    connect(std::move(what));
+    attach_callbacks();
+    verify();
+    prepare();
+    setup_engine();
+    if (of == Stage::kFit) {
+      hook(Hook::kOnFitStart, &Callback::on_fit_start, &Module::on_fit_start);
+    }
+    log_hyperparameters();
+    start_signals();
+    module->zero_grad();
+    body();
+    let_go();
+    finish();
+  } catch (...) {
+    fail(std::current_exception());
+    throw;
+  }
+}
+
+void TrainerCore::fit(RunRequest what) {
+  should_stop = false;
+  run(Stage::kFit, RunningStage::kTrain, std::move(what), [&] {
+    if (validation_enabled() && *options.num_sanity_val_steps != 0) {
+      const IsolateRng isolate;
+      const RunningStage before =
+          std::exchange(stage, RunningStage::kSanityCheck);
+      log.use(&fit_loop->validation().store());
+      log.reset_results();
+      log.reset_tables();
+      hook_callbacks(Hook::kOnSanityCheckStart, [&](Callback& c) {
+        c.on_sanity_check_start(trainer, *module);
+      });
+      fit_loop->validation().run();
+      hook_callbacks(Hook::kOnSanityCheckEnd, [&](Callback& c) {
+        c.on_sanity_check_end(trainer, *module);
+      });
+      log.reset_results();
+      log.reset_tables();
+      progress.validation = {};
+      stage = before;
+    }
+    log.use(&fit_loop->store());
+    torch::autograd::AnomalyMode::set_enabled(options.detect_anomaly);
+    struct AnomalyOff {
+      ~AnomalyOff() { torch::autograd::AnomalyMode::set_enabled(false); }
+    } const off;
+    fit_loop->run();
+  });
+}
+
+EvaluateResults TrainerCore::evaluate(Stage of, RunRequest what) {
+  EvaluateResults results;
+  const bool test = of == Stage::kTest;
+  EvaluationLoop& loop = test ? *test_loop : *validate_loop;
+  run(of, test ? RunningStage::kTest : RunningStage::kValidate,
+      std::move(what), [&] {
+        log.use(&loop.store());
+        results = loop.run();
+        if (!request.verbose || !fabric.is_global_zero()) return;
+        const std::string table = results_table(of, results);
+        if (!table.empty()) trainer.print(table);
+      });
+  return results;
+}
+
+Predictions TrainerCore::predict(RunRequest what) {
+  Predictions predictions;
+  run(Stage::kPredict, RunningStage::kPredict, std::move(what), [&] {
+    log.use(nullptr);
+    predictions = predict_loop->run(request.return_predictions);
+  });
+  return predictions;
+}
+
+// -- before the loop ---------------------------------------------------------
+
+void TrainerCore::connect(RunRequest what) {
+  request = std::move(what);
+  if (request.ckpt_path) throw not_yet("ckpt_path", *request.ckpt_path);
+  if (module != nullptr) TrainerAccess::attach(*module, nullptr);
+  module = request.module;
+  module_hooks = request.module_hooks;
+  // A data module stays for its setup and teardown hooks, as in Lightning, only
+  // as long as calls give it again: a reference kept longer could dangle.
+  data = request.data;
+  data_hooks = request.data_hooks;
+  TrainerAccess::attach(*module, &trainer);
+  if (*function == Stage::kFit) {
+    fit_loop->forget_data();
+    resolve_epoch_limits();
+  }
+}
+
+void TrainerCore::resolve_epoch_limits() {
+  min_epochs = options.min_epochs.value_or(options.min_steps ? 1 : 0);
+  if (options.max_epochs) {
+    max_epochs = *options.max_epochs;
+    return;
+  }
+  bool timed = false;
+  for (const auto& callback : callbacks) timed = timed || is_timer(*callback);
+  if (options.max_steps != -1 || timed) {
+    max_epochs = -1;
+    return;
+  }
+  max_epochs = 1000;
+  once.warning("[Trainer] max_epochs was not set; it is 1000. Set -1 to train "
+               "without a limit");
+}
+
+void TrainerCore::attach_callbacks() {
+  callbacks = own_callbacks_;
+  std::vector<CallbackHandle> brought = hook_module(
+      Hook::kConfigureCallbacks,
+      [](Module& m) { return m.configure_callbacks(); });
+  for (const CallbackHandle& handle : brought) {
+    const std::shared_ptr<Callback> added = handle.instance();
+    std::erase_if(callbacks, [&](const auto& old) {
+      const Callback& before = *old;
+      const Callback& now = *added;
+      return typeid(before) == typeid(now);
+    });
+    callbacks.push_back(added);
+  }
+  if (!brought.empty()) {
+    order_callbacks(callbacks);
+    check_state_keys(callbacks);
+  }
+  for (const auto& callback : callbacks) {
+    TrainerAccess::attach(*callback, module);
+  }
+}
+
+void TrainerCore::verify() const {
+  const auto need = [](bool there, std::string_view step, Stage of) {
+    if (there) return;
+    throw ConfigError({.where = "Trainer." + std::string(to_string(of)),
+                       .what = "the module doesn't override " +
+                               std::string(step),
+                       .tip = "override it in the class that is passed here"});
+  };
+  const auto loaders = [&](DataStage of) {
+    if (has_loaders(of) || limit(of).is_zero()) return;
+    const std::string name(to_string(of));
+    throw ConfigError({.where = "Trainer." + std::string(to_string(*function)),
+                       .what = "there is no " + name + " loader",
+                       .tip = "pass one, or override " + name +
+                              "_dataloader in the module or data module"});
+  };
+  switch (*function) {
+    case Stage::kFit:
+      need(module_hooks.training_step, "training_step", *function);
+      need(module_hooks.configure_optimizers, "configure_optimizers",
+           *function);
+      loaders(DataStage::kTrain);
+      verify_fit();
+      break;
+    case Stage::kValidate:
+      need(module_hooks.validation_step, "validation_step", *function);
+      loaders(DataStage::kVal);
+      break;
+    case Stage::kTest:
+      need(module_hooks.test_step, "test_step", *function);
+      loaders(DataStage::kTest);
+      break;
+    case Stage::kPredict:
+      need(module_hooks.predict_step || module_hooks.forward != nullptr,
+           "predict_step, and has no forward that takes its batch", *function);
+      loaders(DataStage::kPredict);
+      break;
+  }
+}
+
+void TrainerCore::verify_fit() const {
+  const bool loader = has_loaders(DataStage::kVal);
+  if (loader && !module_hooks.validation_step) {
+    log_warning("[Trainer.fit] there is a val loader and no validation_step; "
+                "validation is left out");
+  }
+  if (!loader && module_hooks.validation_step) {
+    log_warning("[Trainer.fit] there is a validation_step and no val loader; "
+                "validation is left out");
+  }
+}
+
+void TrainerCore::prepare() {
+  const Stage of = *function;
+  if (data != nullptr) data->prepare_data();
+  hook_module(Hook::kPrepareData, [](Module& m) { m.prepare_data(); });
+  for (const auto& logger : log.loggers) logger->start();
+  if (data != nullptr) data->setup(of);
+  {
+    const HookScope scope(*module, Hook::kSetup);
+    for (const auto& callback : callbacks) {
+      callback->setup(trainer, *module, of);
+    }
+    module->setup(of);
+  }
+  hook_module(Hook::kConfigureModel, [](Module& m) { m.configure_model(); });
+  log.use(nullptr);
+  log.reset_results();
+  log.reset_tables();
+}
+
+void TrainerCore::setup_engine() {
+  fabric.setup(*module);
+  for (const auto& [name, metric] : module->registered_metrics()) {
+    metric->to(fabric.device());
+  }
+  if (*function == Stage::kFit) configure_optimizers();
+}
+
+void TrainerCore::configure_optimizers() {
+  OptimizerConfig config =
+      hook_module(Hook::kConfigureOptimizers,
+                  [](Module& m) { return m.configure_optimizers(); });
+  optimizers.clear();
+  schedulers = std::move(config.schedulers());
+  if (config.optimizer() == nullptr) {
+    log_warning("[configure_optimizers] returned no optimizer; the fit runs "
+                "without one");
+    optimizers.push_back(no_optimizer());
+  } else {
+    optimizers.push_back(config.optimizer());
+  }
+  for (const LRSchedulerConfig& scheduler : schedulers) {
+    check_scheduler(scheduler);
+  }
+}
+
+void TrainerCore::log_hyperparameters() {
+  if (!options.enable_autolog_hparams || log.loggers.empty()) return;
+  const State& of_module = module->hparams_initial();
+  State all = of_module;
+  if (data != nullptr && data->hparams().is_map()) {
+    for (const auto& [key, value] : data->hparams().entries()) {
+      const State* known = all.is_map() ? all.find(key) : nullptr;
+      if (known != nullptr && !(*known == value)) {
+        throw ConfigError(
+            {.where = "save_hyperparameters",
+             .what = "module and data module have different values for one "
+                     "name",
+             .got = known->to_string() + " and " + value.to_string()});
+      }
+      all[key] = value;
+    }
+  }
+  for (const auto& logger : log.loggers) {
+    if (!all.is_none()) logger->log_hyperparams(all);
+    logger->log_graph(*module);
+    logger->save();
+  }
+}
+
+void TrainerCore::start_signals() {
+  signals_ = options.seams.signals ? options.seams.signals()
+                                   : make_signal_source();
+  signals_->start({SIGINT, SIGTERM});
+}
+
+// -- after the loop ----------------------------------------------------------
+
+void TrainerCore::let_go() {
+  signals_.reset();
+  if (module != nullptr) fabric.release(*module);
+  fit_loop->release();
+  validate_loop->release();
+  test_loop->release();
+  predict_loop->release();
+}
+
+void TrainerCore::finish() {
+  const Stage of = *function;
+  if (of == Stage::kFit) {
+    hook(Hook::kOnFitEnd, &Callback::on_fit_end, &Module::on_fit_end);
+  }
+  if (data != nullptr) data->teardown(of);
+  {
+    const HookScope scope(*module, Hook::kTeardown);
+    for (const auto& callback : callbacks) {
+      callback->teardown(trainer, *module, of);
+    }
+    module->teardown(of);
+  }
+  for (const auto& logger : log.loggers) {
+    logger->finalize(LoggerStatus::kSuccess);
+  }
+  log.use(nullptr);
+  status = RunStatus::kFinished;
+  stage = RunningStage::kNone;
+}
+
+// The user's exception is on its way: nothing here may take its place.
+void TrainerCore::fail(std::exception_ptr error) {
+  status = RunStatus::kInterrupted;
+  const auto guarded = [](std::string_view what, auto&& call) {
+    try {
+      call();
+    } catch (const std::exception& second) {
+      log_message(LogLevel::kError, "[" + std::string(what) +
+                                        "] failed while an error was "
+                                        "handled: " + second.what());
+    } catch (...) {
+      log_message(LogLevel::kError, "[" + std::string(what) +
+                                        "] failed while an error was handled");
+    }
+  };
+  if (module != nullptr) {
+    const HookScope scope(*module, Hook::kOnException);
+    for (const auto& callback : callbacks) {
+      guarded("on_exception",
+              [&] { callback->on_exception(trainer, *module, error); });
+    }
+  }
+  if (data != nullptr) {
+    guarded("on_exception", [&] { data->on_exception(error); });
+  }
+  for (const auto& logger : log.loggers) {
+    guarded("finalize", [&] { logger->finalize(LoggerStatus::kFailed); });
+  }
+  guarded("Trainer", [&] { let_go(); });
+  stage = RunningStage::kNone;
+}
+
+}  // namespace bolt::detail
