@@ -1,6 +1,7 @@
 # our_options(<target>): warnings and sanitizers.
 function(our_options target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic
+  # -fPIC also for programs: all share one precompiled header.
+  target_compile_options(${target} PRIVATE -fPIC -Wall -Wextra -Wpedantic
     $<$<BOOL:${TORCHBOLT_WERROR}>:-Werror>)
   if(TORCHBOLT_SANITIZE)
     target_compile_options(${target} PRIVATE
@@ -21,10 +22,8 @@ function(our_target target)
       target_link_libraries(torch_pch PRIVATE Libtorch::Libtorch)
       target_compile_features(torch_pch PUBLIC cxx_std_20)
       our_options(torch_pch)
-      set_target_properties(torch_pch PROPERTIES POSITION_INDEPENDENT_CODE ON)
       target_precompile_headers(torch_pch PRIVATE <torch/torch.h>)
     endif()
-    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     target_precompile_headers(${target} REUSE_FROM torch_pch)
   endif()
 endfunction()

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torchbolt/data/batch.h>
+#include <torchbolt/data/collate.h>
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <ranges>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace bolt {
+
+/// Tensors in memory, sample by sample along their first dimension. Batches are
+/// gathered with one operation each, and without shuffling not copied at all.
+///
+///     bolt::TensorDataset data(images, labels);   // batches: Example<>
+class TensorDataset {
+ public:
+  /// Throws DataError when the first dimensions differ, or one has none.
+  TensorDataset(at::Tensor data, at::Tensor target);
+
+  int64_t size() const { return data_.size(0); }
+  torch::data::Example<> get_batch(std::span<const int64_t> indices) const;
+  /// Samples first … first + count - 1, as views.
+  torch::data::Example<> get_range(int64_t first, int64_t count) const;
+  const at::Tensor& data() const { return data_; }
+  const at::Tensor& target() const { return target_; }
+
+ private:
+  at::Tensor data_;
+  at::Tensor target_;
+};
+
+namespace detail {
+
+template <class D>
+int64_t dataset_size(const D& dataset) {
+  if constexpr (requires {
+                  { dataset.size().value() };
+                }) {
+    return static_cast<int64_t>(dataset.size().value());
+  } else {
+    return static_cast<int64_t>(dataset.size());
+  }
+}
+
+/// Datasets that make whole batches.
+template <class D>
+concept BatchDataset = requires(D& d, std::span<const int64_t> indices) {
+  d.get_batch(indices);
+};
+
+/// Datasets that make samples.
+template <class D>
+concept SampleDataset = requires(D& d, std::size_t index) { d.get(index); };
+
+/// Datasets that can be had in runs without a copy.
+template <class D>
+concept RangeDataset = requires(const D& d, int64_t n) { d.get_range(n, n); };
+
+template <class D>
+auto sample_at(D& dataset, int64_t index) {
+  if constexpr (SampleDataset<D>) {
+    return dataset.get(static_cast<std::size_t>(index));
+  } else {
+    return dataset[static_cast<std::size_t>(index)];
+  }
+}
+
+template <class D>
+auto gather(D& dataset, std::span<const int64_t> indices) {
+  if constexpr (BatchDataset<D>) {
+    return dataset.get_batch(indices);
+  } else {
+    using Sample = std::remove_cvref_t<decltype(sample_at(dataset, 0))>;
+    std::vector<Sample> samples;
+    samples.reserve(indices.size());
+    for (const int64_t index : indices) {
+      samples.push_back(sample_at(dataset, index));
+    }
+    if constexpr (requires { collate(std::move(samples)); }) {
+      return collate(std::move(samples));
+    } else {
+      return default_collate(std::move(samples));
+    }
+  }
+}
+
+}  // namespace detail
+
+/// A dataset that a DataLoader can read: has `size()`, and either
+/// `get_batch(std::span<const int64_t>)`, or `get(index)`, or `[index]`.
+/// Datasets of torch::data and vectors of samples are such.
+template <class D>
+concept Dataset = requires(D& d) { d.size(); } &&
+    (detail::BatchDataset<D> || detail::SampleDataset<D> ||
+     requires(D& d) { d[std::size_t{0}]; });
+
+}  // namespace bolt
