@@ -1,0 +1,78 @@
+#include <functional>
+#include <map>
+
+#include "job.h"
+
+namespace parity {
+namespace {
+
+using Make = std::function<bolt::CallbackHandle(const Json&)>;
+
+template <class T>
+void take(const Json& spec, const char* name, std::optional<T>& field) {
+  if (spec.contains(name) && !spec[name].is_null()) field = spec[name].get<T>();
+}
+
+bolt::CallbackHandle early_stopping(const Json& spec) {
+  bolt::EarlyStoppingOptions options;
+  options.monitor = spec.value("monitor", "");
+  options.min_delta = spec.value("min_delta", options.min_delta);
+  options.patience = spec.value("patience", options.patience);
+  options.mode = bolt::parse_mode(spec.value("mode", "min"));
+  options.strict = spec.value("strict", options.strict);
+  options.check_finite = spec.value("check_finite", options.check_finite);
+  take(spec, "stopping_threshold", options.stopping_threshold);
+  take(spec, "divergence_threshold", options.divergence_threshold);
+  take(spec, "check_on_train_epoch_end", options.check_on_train_epoch_end);
+  return bolt::EarlyStopping(options);
+}
+
+bolt::CallbackHandle timer(const Json& spec) {
+  bolt::TimerOptions options;
+  if (spec.contains("duration")) {
+    options.duration = bolt::TimeSpan(spec["duration"].get<std::string>());
+  }
+  if (spec.value("interval", "step") == "epoch") {
+    options.interval = bolt::TimerInterval::kEpoch;
+  }
+  return bolt::Timer(options);
+}
+
+const std::map<std::string, Make>& makers() {
+  static const std::map<std::string, Make> table{
+      {"EarlyStopping", early_stopping}, {"Timer", timer}};
+  return table;
+}
+
+}  // namespace
+
+std::vector<bolt::CallbackHandle> make_callbacks(const Json& specs,
+                                                 Recorder& recorder) {
+  std::vector<bolt::CallbackHandle> made{make_recording_callback(recorder)};
+  for (const Json& spec : specs) {
+    const auto type = spec["type"].get<std::string>();
+    const auto found = makers().find(type);
+    if (found == makers().end()) {
+      throw bolt::ConfigError({.where = "scenario",
+                               .what = "the callback is not there yet",
+                               .got = type});
+    }
+    made.push_back(found->second(spec));
+  }
+  return made;
+}
+
+Json describe_callbacks(const bolt::Trainer& trainer) {
+  Json all = Json::array();
+  for (const auto& callback : trainer.callbacks()) {
+    const auto* stop = dynamic_cast<bolt::EarlyStopping*>(callback.get());
+    if (stop == nullptr) continue;
+    all.push_back({{"type", "EarlyStopping"},
+                   {"stopped_epoch", stop->stopped_epoch()},
+                   {"wait_count", stop->wait_count()},
+                   {"best_score", number(stop->best_score())}});
+  }
+  return all;
+}
+
+}  // namespace parity

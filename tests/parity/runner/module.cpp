@@ -1,0 +1,317 @@
+#include <algorithm>
+
+#include "job.h"
+
+namespace parity {
+
+using bolt::StepContext;
+
+namespace {
+
+Json position(const StepContext& step) {
+  Json at = {step.batch_idx};
+  if (step.num_dataloaders > 1) at.push_back(step.dataloader_idx);
+  return at;
+}
+
+double plain(const Json& value) {
+  if (!value.is_string()) return value.get<double>();
+  const auto text = value.get<std::string>();
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  if (text == "inf") return kInf;
+  if (text == "-inf") return -kInf;
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+std::shared_ptr<torch::optim::Optimizer> make_optimizer(
+    const Json& spec, const std::vector<torch::Tensor>& parameters) {
+  const auto type = spec.value("type", "SGD");
+  const double lr = spec.value("lr", 0.1);
+  if (type == "SGD") {
+    torch::optim::SGDOptions options(lr);
+    options.momentum(spec.value("momentum", 0.0));
+    options.weight_decay(spec.value("weight_decay", 0.0));
+    options.nesterov(spec.value("nesterov", false));
+    return std::make_shared<torch::optim::SGD>(parameters, options);
+  }
+  if (type == "AdamW") {
+    return std::make_shared<torch::optim::AdamW>(
+        parameters, torch::optim::AdamWOptions(lr).weight_decay(
+                        spec.value("weight_decay", 1e-2)));
+  }
+  if (type == "Adam") {
+    return std::make_shared<torch::optim::Adam>(
+        parameters, torch::optim::AdamOptions(lr).weight_decay(
+                        spec.value("weight_decay", 0.0)));
+  }
+  throw bolt::ConfigError({.where = "scenario",
+                           .what = "the optimizer is not known",
+                           .got = type});
+}
+
+}  // namespace
+
+class Model final : public bolt::LightningModule<Batch> {
+ public:
+  Model(Json spec, const Json& data, Recorder& recorder)
+      : spec_(std::move(spec)), recorder_(recorder) {
+    if (spec_.contains("manual") || spec_.value("combined", false) ||
+        spec_.contains("schedulers")) {
+      throw bolt::ConfigError({.where = "scenario",
+                               .what = "manual optimization, combined loaders "
+                                       "and schedulers are not there yet"});
+    }
+    w = register_parameter("w", torch::tensor({0.5F, -0.25F}));
+    const auto has = [&](const char* stage, const char* step) {
+      const auto& without = spec_.value("without", Json::array());
+      return data.contains(stage) && !data[stage].empty() &&
+             std::ranges::find(without, step) == without.end();
+    };
+    hooks_ = bolt::module_hooks_of<Model>();
+    hooks_.data = {};
+    hooks_.validation_step = has("val", "validation_step");
+    hooks_.test_step = has("test", "test_step");
+    hooks_.predict_step = has("predict", "predict_step");
+  }
+
+  std::optional<bolt::ModuleHooks> hooks() const override { return hooks_; }
+
+  // -- steps
+  bolt::StepOutput training_step(const Batch& batch,
+                                 StepContext& step) override {
+    batch_idx_ = step.batch_idx;
+    recorder_.event("mod:training_step", Json::array({step.batch_idx}));
+    if (listed("none_loss_at", "training_step")) {
+      act("training_step");
+      return {};
+    }
+    auto loss = compute(batch);
+    loss_ = loss.detach();
+    recorder_.losses.push_back(number(loss.item<double>()));
+    act("training_step");
+    return loss;
+  }
+  void validation_step(const Batch& batch, StepContext& step) override {
+    evaluate("validation_step", batch, step);
+  }
+  void test_step(const Batch& batch, StepContext& step) override {
+    evaluate("test_step", batch, step);
+  }
+  bolt::Prediction predict_step(const Batch& batch,
+                                StepContext& step) override {
+    evaluate("predict_step", batch, step);
+    return loss_;
+  }
+
+  // -- hooks that only record
+  void prepare_data() override { recorder_.event("mod:prepare_data"); }
+  void setup(bolt::Stage stage) override {
+    recorder_.event("mod:setup", to_string(stage));
+  }
+  void teardown(bolt::Stage stage) override {
+    recorder_.event("mod:teardown", to_string(stage));
+  }
+  std::vector<bolt::CallbackHandle> configure_callbacks() override {
+    recorder_.event("mod:configure_callbacks");
+    return {};
+  }
+  void configure_model() override { recorder_.event("mod:configure_model"); }
+  bolt::OptimizerConfig configure_optimizers() override {
+    recorder_.event("mod:configure_optimizers");
+    return make_optimizer(spec_.value("optimizer", Json::object()), {w});
+  }
+  void optimizer_step(int64_t epoch, int64_t batch_idx,
+                      torch::optim::Optimizer& optimizer,
+                      const std::function<at::Tensor()>& closure) override {
+    recorder_.event("mod:optimizer_step", Json::array({batch_idx}));
+    Module::optimizer_step(epoch, batch_idx, optimizer, closure);
+  }
+  void optimizer_zero_grad(int64_t epoch, int64_t batch_idx,
+                           torch::optim::Optimizer& optimizer) override {
+    recorder_.event("mod:optimizer_zero_grad", Json::array({batch_idx}));
+    Module::optimizer_zero_grad(epoch, batch_idx, optimizer);
+  }
+  void configure_gradient_clipping(
+      torch::optim::Optimizer& optimizer, std::optional<double> value,
+      std::optional<bolt::ClipAlgorithm> by) override {
+    recorder_.event("mod:configure_gradient_clipping");
+    Module::configure_gradient_clipping(optimizer, value, by);
+  }
+  void backward(const at::Tensor& loss) override {
+    recorder_.event("mod:backward");
+    Module::backward(loss);
+  }
+
+  // -- hooks that act as well
+#define PARITY_HOOK(hook)              \
+  void hook() override {               \
+    recorder_.event("mod:" #hook);     \
+    act(#hook);                        \
+  }
+  PARITY_HOOK(on_fit_start)
+  PARITY_HOOK(on_fit_end)
+  PARITY_HOOK(on_train_start)
+  PARITY_HOOK(on_train_end)
+  PARITY_HOOK(on_train_epoch_start)
+  PARITY_HOOK(on_train_epoch_end)
+  PARITY_HOOK(on_validation_start)
+  PARITY_HOOK(on_validation_end)
+  PARITY_HOOK(on_validation_epoch_start)
+  PARITY_HOOK(on_validation_epoch_end)
+  PARITY_HOOK(on_test_start)
+  PARITY_HOOK(on_test_end)
+  PARITY_HOOK(on_test_epoch_start)
+  PARITY_HOOK(on_test_epoch_end)
+  PARITY_HOOK(on_predict_start)
+  PARITY_HOOK(on_predict_end)
+  PARITY_HOOK(on_predict_epoch_start)
+  PARITY_HOOK(on_predict_epoch_end)
+  PARITY_HOOK(on_after_backward)
+#undef PARITY_HOOK
+
+  void on_before_zero_grad(torch::optim::Optimizer&) override {
+    recorder_.event("mod:on_before_zero_grad");
+    act("on_before_zero_grad");
+  }
+  void on_before_backward(const at::Tensor&) override {
+    recorder_.event("mod:on_before_backward");
+    act("on_before_backward");
+  }
+  void on_before_optimizer_step(torch::optim::Optimizer&) override {
+    recorder_.event("mod:on_before_optimizer_step");
+    act("on_before_optimizer_step");
+  }
+
+#define PARITY_BATCH(hook, Context)                      \
+  void hook(const Batch&, Context& step) override {      \
+    at_batch(#hook, step);                               \
+  }
+  PARITY_BATCH(on_validation_batch_start, StepContext)
+  PARITY_BATCH(on_validation_batch_end, const StepContext)
+  PARITY_BATCH(on_test_batch_start, StepContext)
+  PARITY_BATCH(on_test_batch_end, const StepContext)
+  PARITY_BATCH(on_predict_batch_start, StepContext)
+#undef PARITY_BATCH
+  void on_predict_batch_end(const bolt::Prediction&, const Batch&,
+                            const StepContext& step) override {
+    at_batch("on_predict_batch_end", step);
+  }
+
+  void on_train_batch_start(const Batch&, StepContext& step) override {
+    at_batch("on_train_batch_start", step);
+    step.skip_epoch = listed("skip_epoch_at", "on_train_batch_start");
+  }
+  void on_train_batch_end(const bolt::StepOutput& outputs, const Batch&,
+                          const StepContext& step) override {
+    Json loss;
+    if (outputs.loss().defined()) {
+      loss = number(outputs.loss().item<double>());
+    }
+    recorder_.event("mod:on_train_batch_end",
+                    Json::array({step.batch_idx, loss}));
+    int64_t k = 0;
+    for (const auto& optimizer : trainer().optimizers()) {
+      recorder_.lrs.push_back(
+          {k++, optimizer->param_groups()[0].options().get_lr()});
+    }
+    act("on_train_batch_end");
+  }
+
+  torch::Tensor w;
+
+ private:
+  torch::Tensor compute(const Batch& batch) const {
+    return (batch[0].matmul(w) - batch[1]).pow(2).mean();
+  }
+
+  void evaluate(const char* name, const Batch& batch, StepContext& step) {
+    batch_idx_ = step.batch_idx;
+    recorder_.event(std::string("mod:") + name,
+                    Json::array({step.batch_idx, step.dataloader_idx}));
+    loss_ = compute(batch);
+    act(name);
+  }
+
+  void at_batch(const char* hook, const StepContext& step) {
+    batch_idx_ = step.batch_idx;
+    recorder_.event(std::string("mod:") + hook, position(step));
+    act(hook);
+  }
+
+  // Whether a rule of the scenario means this moment.
+  bool here(const Json& rule, const std::string& hook) const {
+    return rule.value("hook", hook) == hook &&
+           rule.value("epoch", current_epoch()) == current_epoch() &&
+           rule.value("batch_idx", batch_idx_) == batch_idx_;
+  }
+  bool listed(const char* list, const std::string& hook) const {
+    const Json rules = spec_.value(list, Json::array());
+    return std::ranges::any_of(
+        rules, [&](const Json& rule) { return here(rule, hook); });
+  }
+  bool listed_for(const char* list, const std::string& hook) const {
+    const Json rules = spec_.value(list, Json::array());
+    return std::ranges::any_of(rules, [&](const Json& rule) {
+      return rule.value("hook", "training_step") == hook && here(rule, hook);
+    });
+  }
+
+  // What the scenario asks for in a hook.
+  void act(const std::string& hook) {
+    if (listed_for("raise_at", hook)) throw UserError(hook);
+    for (const Json& rule : spec_.value("log", Json::array())) {
+      if (rule["hook"] == hook) log_rule(rule);
+    }
+    if (listed_for("stop_at", hook)) trainer().request_stop();
+  }
+
+  void log_rule(const Json& rule) {
+    bolt::LogOptions options;
+    if (rule.contains("on_step")) options.on_step = rule["on_step"];
+    if (rule.contains("on_epoch")) options.on_epoch = rule["on_epoch"];
+    if (rule.contains("logger")) options.logger = rule["logger"];
+    options.prog_bar = rule.value("prog_bar", false);
+    options.add_dataloader_idx = rule.value("add_dataloader_idx", true);
+    if (rule.contains("batch_size")) options.batch_size = rule["batch_size"];
+    if (rule.contains("reduce_fx")) {
+      options.reduce_fx =
+          bolt::parse_reduce(rule["reduce_fx"].get<std::string>());
+    }
+    log(rule["name"].get<std::string>(), value(rule["value"]), options);
+  }
+
+  torch::Tensor value(const Json& spec) const {
+    const auto tensor = [](double v) {
+      return torch::tensor(static_cast<float>(v));
+    };
+    if (!spec.is_object()) return tensor(plain(spec));
+    const auto kind = spec["kind"].get<std::string>();
+    if (kind == "const") return tensor(plain(spec["value"]));
+    if (kind == "sequence") {
+      const auto& values = spec["values"];
+      const auto last = static_cast<int64_t>(values.size()) - 1;
+      return tensor(plain(values[static_cast<std::size_t>(
+          std::min(current_epoch(), last))]));
+    }
+    if (kind == "batch_idx") return tensor(static_cast<double>(batch_idx_));
+    if (kind == "epoch") return tensor(static_cast<double>(current_epoch()));
+    if (kind == "global_step") {
+      return tensor(static_cast<double>(global_step()));
+    }
+    return loss_;
+  }
+
+  Json spec_;
+  Recorder& recorder_;
+  bolt::ModuleHooks hooks_{};
+  int64_t batch_idx_ = 0;
+  torch::Tensor loss_ = torch::zeros({});
+};
+
+std::shared_ptr<bolt::LightningModule<Batch>> make_model(const Json& module,
+                                                         const Json& data,
+                                                         Recorder& recorder) {
+  return std::make_shared<Model>(module, data, recorder);
+}
+
+}  // namespace parity
