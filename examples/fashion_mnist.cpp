@@ -70,7 +70,7 @@ bolt::TensorDataset read_images(const std::filesystem::path& folder,
 struct Arguments {
   std::filesystem::path data = "/usr/share/datasets/fashion-mnist";
   std::filesystem::path out = ".";
-  int64_t epochs = 5;
+  int64_t epochs = 10;
   int64_t batch_size = 128;
 };
 
