@@ -183,11 +183,15 @@ void LogBook::send(MetricMap metrics, LogPosition position) {
   } else {
     metrics.emplace("epoch", static_cast<double>(position.epoch));
   }
-  send_at(metrics, step);
+  // A lone "step" leaves nothing to send, and is sent all the same.
+  deliver(metrics, step);
 }
 
 void LogBook::send_at(const MetricMap& metrics, int64_t step) {
-  if (metrics.empty()) return;
+  if (!metrics.empty()) deliver(metrics, step);
+}
+
+void LogBook::deliver(const MetricMap& metrics, int64_t step) {
   for (const auto& logger : loggers) {
     logger->log_metrics(metrics, step);
     logger->save();

@@ -81,6 +81,7 @@ class LogBook {
  private:
   enum class First { kNoBatch, kFirstBatch, kLaterBatch };
 
+  void deliver(const MetricMap& metrics, int64_t step);
   bool on_step() const { return first_ != First::kNoBatch; }
   MetricMap live(const MetricTable& table);
   void check_allowed(Hook hook, std::string_view name,

@@ -105,6 +105,13 @@ class LogStore {
   void reset_hook(Hook hook);
   /// Forgets everything, and resets the metric objects that were logged.
   void reset();
+  /// The same, and forgets the names too: a run is over, and the metric objects
+  /// may go with their module.
+  void clear() {
+    reset();
+    entries_.clear();
+    cursor_ = 0;
+  }
 
   /// Writes the current step (or epoch) values into the tables.
   void update(MetricTables& tables, bool on_step);

@@ -92,13 +92,13 @@ void check_limits(TrainerOptions& o) {
   fill("limit_test_batches", o.limit_test_batches);
   fill("limit_predict_batches", o.limit_predict_batches);
   if (o.val_check_interval && !o.val_check_interval->is_time()) {
-    const BatchLimit limit =
-        checked("val_check_interval", o.val_check_interval->batches());
+    const BatchLimit given = o.val_check_interval->batches();
+    const BatchLimit limit = checked("val_check_interval", given);
     o.val_check_interval = limit.is_count()
                                ? ValCheckInterval(limit.count())
                                : ValCheckInterval(limit.share());
-    if (!o.check_val_every_n_epoch && !limit.is_count()) {
-      refuse("val_check_interval", limit.text(),
+    if (!o.check_val_every_n_epoch && !given.is_count()) {
+      refuse("val_check_interval", given.text(),
              "a number of batches or a time, since check_val_every_n_epoch is "
              "none");
     }

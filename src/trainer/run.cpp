@@ -229,6 +229,7 @@ void TrainerCore::prepare() {
     module->setup(of);
   }
   hook_module(Hook::kConfigureModel, [](Module& m) { m.configure_model(); });
+  // The dictionaries are cleared here, and around the sanity check, alone.
   log.use(nullptr);
   log.reset_results();
   log.reset_tables();
@@ -295,6 +296,11 @@ void TrainerCore::start_signals() {
 void TrainerCore::let_go() {
   signals_.reset();
   if (module != nullptr) fabric.release(*module);
+  for (LogStore* store :
+       {&fit_loop->store(), &fit_loop->validation().store(),
+        &validate_loop->store(), &test_loop->store()}) {
+    store->clear();
+  }
   fit_loop->release();
   validate_loop->release();
   test_loop->release();

@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Makes random scenarios of the groups that have no checkpoints.
+
+usage: generate.py COUNT -o FOLDER [--seed N]
+
+Their traces come from run_lightning.py, which needs PyTorch Lightning (scripts/python_env.sh).
+"""
+import argparse, json, pathlib, random
+
+STEP_HOOKS = ["training_step", "on_train_batch_start", "on_train_batch_end", "on_before_backward", "on_after_backward",
+              "on_before_optimizer_step", "on_before_zero_grad"]
+EVAL_HOOKS = ["validation_step", "on_validation_batch_start", "on_validation_batch_end"]
+EPOCH_HOOKS = ["on_train_start", "on_train_epoch_start", "on_train_epoch_end", "on_validation_start", "on_validation_epoch_start",
+               "on_validation_epoch_end"]
+FORBIDDEN = ["on_fit_start", "on_fit_end", "on_train_end", "on_validation_end", "on_predict_start", "on_test_end"]
+TEST_HOOKS = ["test_step", "on_test_batch_start", "on_test_batch_end", "on_test_epoch_start", "on_test_epoch_end", "on_test_start"]
+RAISE_HOOKS = STEP_HOOKS + EVAL_HOOKS + EPOCH_HOOKS + FORBIDDEN[:4]
+
+
+def value(r):
+    kind = r.choice(["loss", "batch_idx", "epoch", "global_step", "const", "sequence"])
+    if kind == "const":
+        return {"kind": kind, "value": r.choice([0, 1, -2.5, "nan", "inf", "-inf", 3])}
+    if kind == "sequence":
+        return {"kind": kind, "values": [round(r.uniform(0, 5), 2) for _ in range(r.randint(1, 5))]}
+    return {"kind": kind}
+
+
+def rule(r, hook, name):
+    out = {"hook": hook, "name": name, "value": value(r)}
+    if hook not in EPOCH_HOOKS and not hook.endswith(("epoch_start", "epoch_end", "on_test_start")):
+        choice = r.choice([None, (True, False), (False, True), (True, True)])
+        if choice:
+            out["on_step"], out["on_epoch"] = choice
+    for key, chance, make in (("prog_bar", .3, lambda: True), ("logger", .15, lambda: False), ("batch_size", .3, lambda: r.randint(1, 4)),
+                              ("reduce_fx", .4, lambda: r.choice(["mean", "sum", "min", "max"])), ("add_dataloader_idx", .1, lambda: False)):
+        if r.random() < chance:
+            out[key] = make()
+    return out
+
+
+def make(r, number):
+    data = {"batch_size": r.randint(1, 3), "train": [r.randint(1, 8)]}
+    if r.random() < .75:
+        data["val"] = [r.randint(1, 4) for _ in range(r.choice([1, 1, 2]))]
+    if r.random() < .3:
+        data["test"] = [r.randint(1, 4) for _ in range(r.choice([1, 2]))]
+    if r.random() < .2:
+        data["predict"] = [r.randint(1, 3) for _ in range(r.choice([1, 2]))]
+    if r.random() < .2:
+        data["sized"] = False
+    module = {"log": []}
+    trainer = {}
+    hooks = STEP_HOOKS + EPOCH_HOOKS + EVAL_HOOKS * 2 + (TEST_HOOKS if "test" in data else [])
+    for k in range(r.randint(0, 5)):
+        module["log"].append(rule(r, r.choice(hooks), f"m{k}" if r.random() < .85 else "same"))
+    if r.random() < .06:
+        module["log"].append({"hook": r.choice(FORBIDDEN), "name": "bad", "value": {"kind": "epoch"}})
+    if r.random() < .04:
+        module["log"].append({"hook": r.choice(hooks), "name": "bad", "value": 1, "on_step": False, "on_epoch": False})
+    if r.random() < .04:
+        module["log"].append({"hook": r.choice(EPOCH_HOOKS), "name": "bad", "value": 1, "on_step": True})
+    if r.random() < .03:
+        module["log"].append({"hook": "validation_step", "name": "x/dataloader_idx_0", "value": 1})
+    if r.random() < .06:
+        module["log"].append({"hook": "training_step", "name": "step", "value": {"kind": "sequence", "values": [7, 40]}})
+    if r.random() < .12:
+        module["stop_at"] = [{"hook": r.choice(STEP_HOOKS + EVAL_HOOKS + EPOCH_HOOKS), "epoch": r.randint(0, 1)}]
+        if r.random() < .5:
+            module["stop_at"][0]["batch_idx"] = r.randint(0, 3)
+    if r.random() < .1:
+        module["skip_epoch_at"] = [{"epoch": r.randint(0, 1), "batch_idx": r.randint(0, 3)}]
+    if r.random() < .1:
+        module["none_loss_at"] = [{"batch_idx": r.randint(0, 3)}]
+    if r.random() < .1:
+        module["raise_at"] = [{"hook": r.choice(RAISE_HOOKS), "epoch": r.randint(0, 1)}]
+    if r.random() < .05 and "val" in data:
+        module["without"] = ["validation_step"]
+    if r.random() < .3:
+        module["optimizer"] = r.choice([{"type": "SGD", "lr": 0.05, "momentum": 0.9}, {"type": "AdamW", "lr": 0.01}, {"type": "Adam", "lr": 0.02}])
+    limits = [1, 2, 3, 1.0, 0.5, 0.34, 0.9, 0, 0.0, 0.25]
+    if r.random() < .9:
+        trainer["max_epochs"] = r.choice([0, 1, 1, 2, 2, 3, 4])
+    if r.random() < .25 or "max_epochs" not in trainer:
+        trainer["max_steps"] = r.choice([0, 1, 2, 4, 5, 7, 9])
+    for key, chance, choices in (
+            ("min_epochs", .1, [1, 2, 3]), ("min_steps", .1, [1, 3, 6, 10]), ("accumulate_grad_batches", .35, [2, 3, 4]),
+            ("limit_train_batches", .2, limits), ("limit_val_batches", .2, limits), ("limit_test_batches", .15, limits),
+            ("limit_predict_batches", .1, limits), ("log_every_n_steps", .5, [0, 1, 2, 3, 5]), ("num_sanity_val_steps", .3, [0, 1, 3, -1]),
+            ("val_check_interval", .3, [1, 2, 3, 5, 0.25, 0.34, 0.5, 0.7, 1.0, 2.0]), ("check_val_every_n_epoch", .2, [2, 3, None]),
+            ("gradient_clip_val", .15, [0.05, 0.5, 0]), ("overfit_batches", .07, [1, 2, 0.5]), ("fast_dev_run", .05, [True, 2]),
+            ("reload_dataloaders_every_n_epochs", .1, [1, 2]), ("barebones", .03, [True]), ("logger", .05, [False]),
+            ("inference_mode", .1, [False])):
+        if r.random() < chance:
+            trainer[key] = r.choice(choices)
+    if "gradient_clip_val" in trainer and r.random() < .5:
+        trainer["gradient_clip_algorithm"] = r.choice(["norm", "value"])
+    bad = r.random()
+    if bad < .06:
+        trainer.update(r.choice([{"max_epochs": -3}, {"max_steps": -2}, {"limit_train_batches": -1}, {"limit_val_batches": 1.5}, {"fast_dev_run": -1},
+                                 {"reload_dataloaders_every_n_epochs": -1}, {"gradient_clip_algorithm": "other"}, {"devices": 0}, {"precision": "12"},
+                                 {"accelerator": "quantum"}, {"overfit_batches": -0.5}, {"val_check_interval": -1}, {"num_nodes": 0}, {"profiler": "none"},
+                                 {"check_val_every_n_epoch": None, "val_check_interval": 0.5}, {"val_check_interval": "1:2:3"},
+                                 {"barebones": True, "fast_dev_run": True}, {"strategy": "something"}]))
+        trainer.pop("devices", None) if "devices" in trainer else None
+        trainer.pop("accelerator", None)
+    scenario = {"data": data, "module": module, "trainer": trainer, "actions": [{"do": "fit"}]}
+    if r.random() < .15 and any(h["hook"].startswith(("validation", "on_validation")) for h in module["log"]):
+        name = next(h["name"] for h in module["log"] if h["hook"].startswith(("validation", "on_validation")))
+        scenario["callbacks"] = [{"type": "EarlyStopping", "monitor": name, "patience": r.randint(0, 2), "mode": r.choice(["min", "max"]),
+                                  "min_delta": r.choice([0.0, 0.1]), "strict": r.random() < .7, "check_finite": r.random() < .5}]
+        if r.random() < .3:
+            scenario["callbacks"][0]["stopping_threshold"] = 1.5
+        if r.random() < .3:
+            scenario["callbacks"][0]["divergence_threshold"] = 4.0
+    for action in ("fit", "validate", "test", "predict"):
+        there = action == "fit" or {"validate": "val"}.get(action, action) in data
+        if r.random() < (.15 if action == "fit" else .4) and (there or r.random() < .1):
+            scenario["actions"].append({"do": action})
+    return {"name": f"gen-{number:04d}", **scenario}
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("count", type=int)
+    p.add_argument("-o", "--out", type=pathlib.Path, required=True)
+    p.add_argument("--seed", type=int, default=1)
+    a = p.parse_args()
+    a.out.mkdir(parents=True, exist_ok=True)
+    r = random.Random(a.seed)
+    for k in range(a.count):
+        s = make(r, k)
+        (a.out / f"{s['name']}.json").write_text(json.dumps(s) + "\n")
+    print(f"{a.count} scenarios written")
+
+
+main()
