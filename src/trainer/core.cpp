@@ -144,10 +144,14 @@ TrainerCore::TrainerCore(Trainer& owner, TrainerOptions arguments)
   }
 }
 
-TrainerCore::~TrainerCore() {
-  if (module != nullptr && held_module != nullptr) {
-    TrainerAccess::attach(*held_module, nullptr);
+TrainerCore::~TrainerCore() { forget_module(); }
+
+void TrainerCore::forget_module() {
+  if (module != nullptr) TrainerAccess::attach(*module, nullptr);
+  for (const auto& callback : callbacks) {
+    TrainerAccess::attach(*callback, nullptr);
   }
+  module = nullptr;
 }
 
 bool TrainerCore::has_loaders(DataStage of) const {

@@ -42,6 +42,9 @@ class TrainerCore {
   EvaluateResults evaluate(Stage function, RunRequest request);
   Predictions predict(RunRequest request);
 
+  /// The module is going, or another takes its place.
+  void forget_module();
+
   // -- calling hooks -------------------------------------------------------
 
   /// A hook that callbacks and the module have: callbacks first.
@@ -93,8 +96,6 @@ class TrainerCore {
   Trainer& trainer;
   /// The arguments; those that depend on others are filled in.
   TrainerOptions options;
-  /// `fast_dev_run`'s or the user's.
-  bool barebones_warned = false;
   Fabric fabric;
   const Clock& clock;
 
@@ -143,6 +144,7 @@ class TrainerCore {
   void start_signals();
   void finish();
   void fail(std::exception_ptr error);
+  void end();
   void let_go();
 
   std::vector<std::shared_ptr<Callback>> own_callbacks_{};

@@ -15,7 +15,11 @@
 namespace bolt {
 
 Module::Module() = default;
-Module::~Module() = default;
+Module::~Module() {
+  if (trainer_ != nullptr) {
+    detail::TrainerAccess::core(*trainer_).forget_module();
+  }
+}
 
 // -- hooks -------------------------------------------------------------------
 
@@ -93,7 +97,7 @@ void Module::unfreeze() {
   train();
 }
 
-void Module::save_hyperparameters(State params, bool logger) {
+void Module::add_hyperparameters(State params, bool logger) {
   if (!params.is_map()) {
     throw ConfigError({.where = "save_hyperparameters",
                        .what = "hyper-parameters must be a map",
@@ -109,10 +113,11 @@ void Module::save_hyperparameters(State params, bool logger) {
 }
 
 void Module::save_hyperparameters(
-    std::initializer_list<std::pair<std::string, State>> params) {
+    std::initializer_list<std::pair<std::string, State>> params,
+    bool logger) {
   State map = State::map();
   for (const auto& [name, value] : params) map[std::string_view(name)] = value;
-  save_hyperparameters(std::move(map));
+  add_hyperparameters(std::move(map), logger);
 }
 
 void Module::register_metric(std::string name, metrics::Metric& metric) {

@@ -109,11 +109,9 @@ Predictions TrainerCore::predict(RunRequest what) {
 void TrainerCore::connect(RunRequest what) {
   request = std::move(what);
   if (request.ckpt_path) throw not_yet("ckpt_path", *request.ckpt_path);
-  if (module != nullptr) TrainerAccess::attach(*module, nullptr);
+  forget_module();
   module = request.module;
   module_hooks = request.module_hooks;
-  // A data module stays for its setup and teardown hooks, as in Lightning, only
-  // as long as calls give it again: a reference kept longer could dangle.
   data = request.data;
   data_hooks = request.data_hooks;
   TrainerAccess::attach(*module, &trainer);
@@ -323,9 +321,17 @@ void TrainerCore::finish() {
   for (const auto& logger : log.loggers) {
     logger->finalize(LoggerStatus::kSuccess);
   }
-  log.use(nullptr);
   status = RunStatus::kFinished;
+  end();
+}
+
+// Loaders and data module are the caller's: they may go now.
+void TrainerCore::end() {
+  log.use(nullptr);
   stage = RunningStage::kNone;
+  data = nullptr;
+  request.train = {};
+  request.eval = {};
 }
 
 // The user's exception is on its way: nothing here may take its place.
@@ -357,7 +363,7 @@ void TrainerCore::fail(std::exception_ptr error) {
     guarded("finalize", [&] { logger->finalize(LoggerStatus::kFailed); });
   }
   guarded("Trainer", [&] { let_go(); });
-  stage = RunningStage::kNone;
+  end();
 }
 
 }  // namespace bolt::detail

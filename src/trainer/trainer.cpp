@@ -153,7 +153,8 @@ std::filesystem::path Trainer::log_dir() const {
 Module& Trainer::module() const {
   if (core_->module != nullptr) return *core_->module;
   throw ConfigError({.where = "Trainer.module",
-                     .what = "no module was run yet",
+                     .what = "there is no module: none was run yet, or it is "
+                             "gone",
                      .tip = "call fit, validate, test or predict first"});
 }
 LightningDataModule* Trainer::data_module() const { return core_->data; }

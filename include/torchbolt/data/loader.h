@@ -121,6 +121,7 @@ class RangeSource final : public BatchSource {
   }
 
   void start() override {
+    finish_pass();
     at_.reset();
     end_.reset();
     end_.emplace(range().end());
@@ -163,6 +164,18 @@ class RangeSource final : public BatchSource {
   }
 
  private:
+  // A loader of torch with threads begins anew only when the batches that they
+  // were asked for have been taken.
+  void finish_pass() {
+    if constexpr (requires(Range& r) {
+                    r.join();
+                    r.options().workers;
+                  }) {
+      if (!at_ || range().options().workers == 0) return;
+      while (*at_ != *end_) ++*at_;
+    }
+  }
+
   Range& range() const { return const_cast<Range&>(loader_ref(*held_)); }
 
   Held held_;
@@ -177,6 +190,8 @@ std::shared_ptr<BatchSource> make_source(L&& loader) {
   if constexpr (std::is_convertible_v<L&&, std::shared_ptr<BatchSource>>) {
     return std::forward<L>(loader);
   } else if constexpr (std::derived_from<Plain, BatchSource>) {
+    static_assert(!std::is_const_v<std::remove_reference_t<L>>,
+                  "Reading a loader changes its position: it can't be const.");
     if constexpr (std::is_lvalue_reference_v<L>) {
       // The caller's object: it outlives the run.
       return {std::shared_ptr<void>(), &loader};

@@ -9,6 +9,7 @@
 #include <torchbolt/trainer/log_options.h>
 #include <torchbolt/trainer/step.h>
 
+#include <concepts>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -159,9 +160,13 @@ class Module : public torch::nn::Module {
   /// checkpoints: `save_hyperparameters({{"lr", 1e-3}, {"width", 256}});`.
   /// Later calls add to earlier ones. `logger = false` keeps them from the
   /// loggers. Throws ConfigError when it is no map.
-  void save_hyperparameters(State params, bool logger = true);
   void save_hyperparameters(
-      std::initializer_list<std::pair<std::string, State>> params);
+      std::initializer_list<std::pair<std::string, State>> params,
+      bool logger = true);
+  template <std::same_as<State> S>
+  void save_hyperparameters(S params, bool logger = true) {
+    add_hyperparameters(std::move(params), logger);
+  }
   /// The hyper-parameters now, to read and to change.
   State& hparams() { return hparams_; }
   /// The hyper-parameters as they were saved: what loggers get.
@@ -218,6 +223,8 @@ class Module : public torch::nn::Module {
   virtual void do_on_after_batch_transfer(AnyBatch&, int64_t) = 0;
 
  private:
+  void add_hyperparameters(State params, bool logger);
+
   Trainer* trainer_ = nullptr;
   detail::Hook hook_{};
   State hparams_{};

@@ -309,9 +309,9 @@ class Trainer {
   std::filesystem::path default_root_dir() const;
 
   /// The module of the running, or last, entry point. Throws ConfigError
-  /// before the first.
+  /// before the first, and when that module is gone.
   Module& module() const;
-  /// The data module of the last run that had one, or null.
+  /// The data module of the running entry point, or null.
   LightningDataModule* data_module() const;
   /// The optimizers of the fit.
   const std::vector<std::shared_ptr<torch::optim::Optimizer>>& optimizers()

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# The cost of a step under the Trainer, against the loop written by hand, and,
+# with --peers, against Python's frameworks on the same workloads.
+#
+#   scripts/bench.sh [--peers [run.py's arguments]]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/setup.sh build test bench
+cmake --preset release -DTORCHBOLT_TESTS=OFF -DTORCHBOLT_BENCHMARKS=ON >/dev/null
+cmake --build build/release --target step_overhead raw_libtorch torchbolt_workloads
+export OMP_NUM_THREADS=1
+
+echo "== microseconds a step: by hand, under the Trainer, and the median of the paired differences"
+build/release/bin/step_overhead 2>/dev/null
+
+# Instructions a step: what noise can't touch. Two lengths, so that start-up
+# cancels out.
+instructions() {
+  local out
+  out=$(valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+    build/release/bin/step_overhead --instructions "$1" "$2" 2>&1) || return 1
+  sed -n 's/.*Collected : //p' <<<"$out"
+}
+per_step() { echo $((($(instructions "$1" 300) - $(instructions "$1" 100)) / 200)); }
+echo "== instructions a step (callgrind)"
+hand=$(per_step hand)
+for variant in trainer trainer_log; do
+  with=$(per_step "$variant")
+  printf '%-12s by hand %s, with %s: %+d (%+.2f %%)\n' "$variant" "$hand" "$with" \
+    $((with - hand)) "$(awk "BEGIN {print 100 * ($with - $hand) / $hand}")"
+done
+
+if [ "${1:-}" = --peers ]; then
+  shift
+  echo "== peers"
+  python=$(scripts/python_env.sh benchmarks/peers/requirements.txt)
+  (cd benchmarks/peers && unset OMP_NUM_THREADS && "$python" run.py "$@" &&
+    "$python" table.py results.jsonl)
+fi

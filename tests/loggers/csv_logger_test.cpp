@@ -1,0 +1,105 @@
+#include <gtest/gtest.h>
+#include <torchbolt/core/files.h>
+#include <torchbolt/loggers/csv_logger.h>
+
+#include "support/errors.h"
+#include "support/log_capture.h"
+#include "support/models.h"
+#include "support/temp_dir.h"
+
+namespace bolt {
+namespace {
+
+using testing::TempDir;
+
+TEST(CSVLogger, NewColumnsKeepTheRowsSoFar) {
+  const TempDir dir;
+  CSVLogger logger({.save_dir = dir.path(), .name = "run"});
+  logger.start();
+  logger.log_metrics({{"b", 0.1}}, 0);
+  logger.log_metrics({{"b", 1.0 / 3}}, 1);
+  logger.log_metrics({{"a,x", 2}, {"epoch", 0}}, 2);
+  logger.log_metrics({{"b", std::nan("")}}, 3);
+  logger.save();
+  EXPECT_EQ(read_file(dir.path() / "run" / "version_0" / "metrics.csv"),
+            "\"a,x\",b,epoch,step\n"
+            ",0.1,,0\n"
+            ",0.3333333333333333,,1\n"
+            "2,,0,2\n"
+            ",nan,,3\n");
+}
+
+TEST(CSVLogger, TakesTheNextFreeVersion) {
+  const TempDir dir;
+  for (const char* taken : {"version_2", "version_10", "version_x", "other"}) {
+    make_directories(dir.path() / "run" / taken);
+  }
+  CSVLogger logger({.save_dir = dir.path(), .name = "run"});
+  EXPECT_EQ(logger.version(), "version_11");
+  EXPECT_EQ(CSVLogger({.save_dir = dir.path(), .version = "mine"}).version(),
+            "mine");
+}
+
+TEST(CSVLogger, ReplacesAnOldFileAndSaysSo) {
+  const TempDir dir;
+  const testing::LogCapture log;
+  const CSVLoggerOptions options{.save_dir = dir.path(), .version = 0};
+  {
+    CSVLogger first(options);
+    first.log_metrics({{"x", 1}}, 0);
+  }
+  CSVLogger second(options);
+  second.log_metrics({{"y", 1}}, 5);
+  second.save();
+  EXPECT_EQ(read_file(second.metrics_path()), "step,y\n5,1\n");
+  EXPECT_EQ(log.count("is not empty"), 1);
+}
+
+TEST(CSVLogger, WritesHyperparametersAsYaml) {
+  const TempDir dir;
+  CSVLogger logger({.save_dir = dir.path(), .name = "", .version = "v"});
+  logger.log_hyperparams(State::map(
+      {{"learning_rate", 1e-5},
+       {"no", true},
+       {"name", "a: \"b\"\n"},
+       {"layers", State::list({1, State::map({{"hidden_size", 2}})})},
+       {"empty", State::list()},
+       {"nothing", State()}}));
+  EXPECT_EQ(read_file(dir.path() / "v" / "hparams.yaml"),
+            "learning_rate: 1.0e-05\n"
+            "\"no\": true\n"
+            "\"name\": \"a: \\\"b\\\"\\n\"\n"
+            "layers:\n"
+            "  - 1\n"
+            "  -\n"
+            "    hidden_size: 2\n"
+            "\"empty\": []\n"
+            "nothing: null\n");
+}
+
+TEST(CSVLogger, HoldsWhatATrainerLogs) {
+  const TempDir dir;
+  testing::Line model;
+  model.save_hyperparameters({{"learning_rate", 0.1}});
+  TrainerOptions options =
+      testing::quiet({.max_epochs = 2, .log_every_n_steps = 2});
+  options.logger = CSVLogger({.save_dir = dir.path(), .name = "run"});
+  Trainer trainer(options);
+  const auto batches = testing::line_batches(4);
+  trainer.fit(model, batches, batches);
+  EXPECT_EQ(trainer.log_dir(), dir.path() / "run" / "version_0");
+  const std::string csv = read_file(trainer.log_dir() / "metrics.csv");
+  EXPECT_EQ(csv.substr(0, csv.find('\n')), "epoch,loss,step,val_loss");
+  EXPECT_EQ(std::ranges::count(csv, '\n'), 1 + 2 * (2 + 1));
+  EXPECT_EQ(read_file(trainer.log_dir() / "hparams.yaml"),
+            "learning_rate: 0.1\n");
+}
+
+TEST(CSVLogger, ErrorsNameTheFolder) {
+  CSVLogger logger({.save_dir = "/proc/nothing"});
+  EXPECT_TRUE(testing::has(
+      testing::message_of<Error>([&] { logger.start(); }), {"/proc/nothing"}));
+}
+
+}  // namespace
+}  // namespace bolt

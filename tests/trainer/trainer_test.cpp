@@ -1,0 +1,345 @@
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <set>
+
+#include "support/errors.h"
+#include "support/fake_clock.h"
+#include "support/generator.h"
+#include "support/log_capture.h"
+#include "support/models.h"
+
+namespace bolt {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Example;
+using testing::has;
+using testing::Line;
+using testing::line_batches;
+using testing::message_of;
+using testing::quiet;
+
+TEST(Trainer, LearnsALine) {
+  torch::manual_seed(1);
+  Line model;
+  const auto batches = line_batches(20);
+  Trainer trainer(quiet({.max_epochs = 60}));
+  trainer.fit(model, batches);
+  EXPECT_NEAR(model.layer->weight.item<float>(), 2, 0.05);
+  EXPECT_NEAR(model.layer->bias.item<float>(), 1, 0.05);
+  EXPECT_EQ(trainer.global_step(), 1200);
+  EXPECT_EQ(trainer.current_epoch(), 60);
+  EXPECT_EQ(trainer.status(), RunStatus::kFinished);
+}
+
+TEST(Trainer, GivesTheWeightsOfALoopByHand) {
+  const auto batches = line_batches(10);
+  torch::manual_seed(3);
+  Line by_hand;
+  torch::optim::SGD optimizer(by_hand.parameters(), 0.1);
+  for (int epoch = 0; epoch < 3; ++epoch) {
+    for (const auto& batch : batches) {
+      optimizer.zero_grad();
+      by_hand.loss_of(batch).backward();
+      optimizer.step();
+    }
+  }
+  torch::manual_seed(3);
+  Line trained;
+  Trainer(quiet({.max_epochs = 3})).fit(trained, batches);
+  EXPECT_TRUE(torch::equal(trained.layer->weight, by_hand.layer->weight));
+  EXPECT_TRUE(torch::equal(trained.layer->bias, by_hand.layer->bias));
+}
+
+TEST(Trainer, TakesModulesInASharedPtrAndFromAFactory) {
+  const auto batches = line_batches(2);
+  Trainer trainer(quiet({.max_epochs = 1}));
+  trainer.fit(std::make_shared<Line>(), batches);
+  trainer.fit([] { return std::make_unique<Line>(); }, batches);
+  EXPECT_EQ(trainer.module().parameters().size(), 2u);
+}
+
+TEST(Trainer, LetsGoOfLossAndBatchBeforeTheNextStep) {
+  struct Watch : Line {
+    StepOutput training_step(const Batch& batch, StepContext& step) override {
+      EXPECT_TRUE(loss.expired());
+      EXPECT_TRUE(data.expired());
+      auto output = Line::training_step(batch, step);
+      loss = torch::weak_intrusive_ptr<c10::TensorImpl>(
+          output.loss().getIntrusivePtr());
+      data = torch::weak_intrusive_ptr<c10::TensorImpl>(
+          batch.data.getIntrusivePtr());
+      return output;
+    }
+    torch::weak_intrusive_ptr<c10::TensorImpl> loss{
+        torch::zeros({}).getIntrusivePtr()};
+    torch::weak_intrusive_ptr<c10::TensorImpl> data{
+        torch::zeros({}).getIntrusivePtr()};
+  } model;
+  DataLoader loader(
+      TensorDataset(torch::zeros({12, 1}), torch::zeros({12, 1})),
+      {.batch_size = 3, .shuffle = true});
+  Trainer(quiet({.max_epochs = 2})).fit(model, loader);
+}
+
+TEST(Trainer, PutsEachSubmoduleBackIntoItsMode) {
+  struct Frozen : Line {
+    Frozen() { register_module("frozen", frozen); }
+    void on_train_start() override { frozen->eval(); }
+    void validation_step(const Batch& batch, StepContext& s) override {
+      EXPECT_FALSE(layer->is_training());
+      EXPECT_FALSE(torch::GradMode::is_enabled());
+      EXPECT_FALSE(c10::InferenceMode::is_enabled());
+      Line::validation_step(batch, s);
+    }
+    void test_step(const Batch&, StepContext&) override {
+      EXPECT_TRUE(c10::InferenceMode::is_enabled());
+    }
+    torch::nn::Dropout frozen{0.5};
+  } model;
+  const auto batches = line_batches(2);
+  Trainer trainer(quiet({.max_epochs = 2}));
+  trainer.fit(model, batches, batches);
+  EXPECT_TRUE(model.is_training());
+  EXPECT_TRUE(model.layer->is_training());
+  EXPECT_FALSE(model.frozen->is_training());
+  trainer.test(model, batches);
+}
+
+TEST(Trainer, TheSanityCheckLeavesTheRandomNumbersAlone) {
+  struct Random : Line {
+    void validation_step(const Batch&, StepContext&) override {
+      torch::rand({10});
+    }
+    void on_train_start() override { drawn = torch::rand({4}); }
+    torch::Tensor drawn{};
+  } with, without;
+  const auto batches = line_batches(2);
+  torch::manual_seed(5);
+  Trainer(quiet({.max_epochs = 1})).fit(with, batches, batches);
+  torch::manual_seed(5);
+  Trainer(quiet({.max_epochs = 1, .num_sanity_val_steps = 0}))
+      .fit(without, batches, batches);
+  EXPECT_TRUE(torch::equal(with.drawn, without.drawn));
+}
+
+TEST(Trainer, PredictsWithForwardAndMovesNothingAway) {
+  struct Net : LightningModule<> {
+    torch::Tensor forward(const torch::Tensor& x) { return x * 2; }
+  } net;
+  const auto a = line_batches(2);
+  const auto b = line_batches(3);
+  Trainer trainer(quiet());
+  const auto one = trainer.predict(net, a);
+  ASSERT_EQ(one.size(), 1u);
+  EXPECT_TRUE(torch::equal(one[0][1].as_tensor(), a[1].data * 2));
+  const auto two = trainer.predict(net, {a, b});
+  ASSERT_EQ(two.size(), 2u);
+  EXPECT_EQ(two[1].size(), 3u);
+}
+
+TEST(Trainer, TransferHooksMayChangeTheBatchNotTheUsersData) {
+  struct Scale : Line {
+    void on_after_batch_transfer(Batch& batch, int64_t) override {
+      batch.data = batch.data * 0;
+    }
+    StepOutput training_step(const Batch& batch, StepContext& s) override {
+      EXPECT_EQ(batch.data.abs().sum().item<float>(), 0);
+      return Line::training_step(batch, s);
+    }
+  } model;
+  const auto batches = line_batches(3);
+  const auto before = batches[1].data.clone();
+  Trainer(quiet({.max_epochs = 1})).fit(model, batches);
+  EXPECT_TRUE(torch::equal(batches[1].data, before));
+}
+
+TEST(Trainer, TheDataModulesTransferHookWins) {
+  struct Both : Line {
+    void on_before_batch_transfer(Batch&, int64_t) override { ADD_FAILURE(); }
+  } model;
+  struct Data : LightningDataModule {
+    Loaders train_dataloader() override { return batches; }
+    void on_before_batch_transfer(AnyBatch& batch, int64_t) override {
+      ++calls;
+      batch.as<Example>();
+    }
+    std::vector<Example> batches = line_batches(3);
+    int calls = 0;
+  } data;
+  Trainer(quiet({.max_epochs = 2})).fit(model, data);
+  EXPECT_EQ(data.calls, 6);
+}
+
+TEST(Trainer, StopsByTheClock) {
+  testing::FakeClock clock;
+  Line model;
+  int batches_run = 0;
+  model.on_hook = [&](const std::string& hook) {
+    if (hook == "on_train_batch_start") clock.advance(1min);
+    if (hook == "on_train_batch_end") ++batches_run;
+  };
+  TrainerOptions options = quiet({.max_time = 10min});
+  options.seams.clock = &clock;
+  Trainer(options).fit(model, line_batches(100));
+  EXPECT_EQ(batches_run, 10);
+}
+
+TEST(Trainer, ValidatesByTheClock) {
+  testing::FakeClock clock;
+  Line model;
+  std::string order;
+  model.on_hook = [&](const std::string& hook) {
+    if (hook == "on_train_batch_start") clock.advance(1min);
+    if (hook == "training_step") order += 't';
+    if (hook == "on_validation_start") order += 'V';
+  };
+  TrainerOptions options =
+      quiet({.max_epochs = 2, .val_check_interval = "00:00:03:00",
+             .num_sanity_val_steps = 0});
+  options.seams.clock = &clock;
+  Trainer(options).fit(model, line_batches(5), line_batches(1));
+  EXPECT_EQ(order, "tttVtttVtttVt");
+}
+
+TEST(Trainer, ClipsByNormAndByValue) {
+  for (const auto by : {ClipAlgorithm::kNorm, ClipAlgorithm::kValue}) {
+    struct Watch : Line {
+      void optimizer_step(int64_t, int64_t, torch::optim::Optimizer& optimizer,
+                          const std::function<at::Tensor()>& closure) override {
+        closure();
+        norm = optim::clip_grad_norm(optim::gradients(optimizer), 1e9)
+                   .item<double>();
+        for (const auto& g : optim::gradients(optimizer)) {
+          largest = std::max(largest, g.abs().max().item<double>());
+        }
+      }
+      double norm = 0, largest = 0;
+    } model;
+    Trainer(quiet({.max_steps = 1, .gradient_clip_val = 0.01,
+                   .gradient_clip_algorithm = by}))
+        .fit(model, line_batches(1));
+    if (by == ClipAlgorithm::kNorm) {
+      EXPECT_NEAR(model.norm, 0.01, 1e-6);
+    } else {
+      EXPECT_NEAR(model.largest, 0.01, 1e-8);
+    }
+  }
+}
+
+TEST(Trainer, StepsASchedule) {
+  struct Scheduled : Line {
+    OptimizerConfig configure_optimizers() override {
+      sgd = std::make_shared<torch::optim::SGD>(parameters(), 1.0);
+      return {sgd, torch::optim::StepLR(*sgd, 1, 0.5)};
+    }
+    std::shared_ptr<torch::optim::SGD> sgd{};
+  } model;
+  Trainer(quiet({.max_epochs = 3})).fit(model, line_batches(2));
+  Line other;
+  torch::optim::SGD by_hand(other.parameters(), 1.0);
+  torch::optim::StepLR schedule(by_hand, 1, 0.5);
+  for (int epoch = 0; epoch < 3; ++epoch) schedule.step();
+  const double lr = by_hand.param_groups()[0].options().get_lr();
+  EXPECT_LT(lr, 1);
+  EXPECT_DOUBLE_EQ(model.sgd->param_groups()[0].options().get_lr(), lr);
+}
+
+TEST(Trainer, OverfitsWithoutShuffling) {
+  const testing::LogCapture log;
+  struct Watch : Line {
+    StepOutput training_step(const Batch& batch, StepContext& s) override {
+      seen.insert(batch.data.sum().item<float>());
+      return Line::training_step(batch, s);
+    }
+    std::set<float> seen{};
+  } model;
+  const auto x = torch::arange(40, torch::kFloat).unsqueeze(1) / 40;
+  DataLoader loader(TensorDataset(x, x),
+                    {.batch_size = 4, .shuffle = true, .seed = 1});
+  Trainer(quiet({.max_epochs = 4, .overfit_batches = 2})).fit(model, loader);
+  EXPECT_EQ(model.seen.size(), 2u);
+  EXPECT_EQ(log.count("turns off the shuffling"), 1);
+}
+
+TEST(Trainer, AsksForLoadersAgain) {
+  struct Data : LightningDataModule {
+    Loaders train_dataloader() override {
+      ++calls;
+      return batches;
+    }
+    std::vector<Example> batches = line_batches(2);
+    int calls = 0;
+  } data;
+  Line model;
+  Trainer(quiet({.max_epochs = 6, .reload_dataloaders_every_n_epochs = 2}))
+      .fit(model, data);
+  EXPECT_EQ(data.calls, 3);
+}
+
+TEST(Trainer, EndsAtCtrlCBetweenTwoBatches) {
+  Line model;
+  int steps = 0;
+  bool told = false;
+  model.on_hook = [&](const std::string& hook) {
+    if (hook == "training_step" && ++steps == 3) ::raise(SIGINT);
+  };
+  int ended = 0;
+  TrainerOptions options = quiet({.max_epochs = 5});
+  options.callbacks = {LambdaCallback(
+      {.on_train_batch_end = [&](auto&&...) { ++ended; },
+       .on_exception = [&](auto&&...) { told = true; }})};
+  Trainer trainer(options);
+  try {
+    trainer.fit(model, line_batches(10));
+    FAIL() << "not interrupted";
+  } catch (const Interrupted& interrupted) {
+    EXPECT_EQ(interrupted.exit_code(), 130);
+  }
+  EXPECT_EQ(steps, 3);
+  EXPECT_EQ(ended, 3);
+  EXPECT_TRUE(told);
+  EXPECT_TRUE(trainer.interrupted());
+  // And on with it.
+  model.on_hook = {};
+  trainer.fit(model, line_batches(10));
+  EXPECT_EQ(trainer.status(), RunStatus::kFinished);
+}
+
+TEST(Trainer, ADeadTrainersModuleCanBeUsedOn) {
+  Line model;
+  const auto batches = line_batches(2);
+  { Trainer(quiet({.max_epochs = 1})).fit(model, batches); }
+  EXPECT_FALSE(model.has_trainer());
+  EXPECT_EQ(model.current_epoch(), 0);
+  Trainer(quiet({.max_epochs = 1})).fit(model, batches);
+}
+
+TEST(Trainer, MetricObjectsMayGoWithTheirModule) {
+  struct Measured : Line {
+    Measured() { register_metric("mean", mean); }
+    void validation_step(const Batch& batch, StepContext&) override {
+      mean.update(loss_of(batch));
+      log("mean", mean);
+    }
+    metrics::Mean mean{};
+  };
+  const auto batches = line_batches(3);
+  Trainer trainer(quiet({.max_epochs = 1}));
+  {
+    Measured first;
+    trainer.validate(first, batches);
+    // Computed over all batches, and reset.
+    double sum = 0;
+    for (const auto& b : batches) sum += first.loss_of(b).item<double>();
+    EXPECT_NEAR(trainer.callback_metrics().at("mean"), sum / 3, 1e-6);
+    EXPECT_TRUE(std::isnan(first.mean.compute().item<double>()));
+  }
+  Measured second;
+  trainer.fit(second, batches, batches);
+  EXPECT_TRUE(trainer.callback_metrics().contains("mean"));
+}
+
+}  // namespace
+}  // namespace bolt
