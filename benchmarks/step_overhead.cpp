@@ -1,10 +1,10 @@
 // What a step costs more under the Trainer than in a loop written by hand, on
-// the same model, batches and optimizer (tiny_step.h). The two take turns in one
-// process; what is reported is the median of the paired differences.
+// the same model, batches and optimizer (tiny_step.h). The two take turns in
+// one process; what is reported is the median of the paired differences.
 //
-//   step_overhead                          all variants, as Google Benchmark
-//   step_overhead --instructions VARIANT N   N steps of one side, for callgrind:
-//                                          hand, trainer, trainer_log
+//   step_overhead                            all variants
+//   step_overhead --instructions SIDE N      N steps of one side (hand, trainer,
+//                                            trainer_log), to count instructions
 
 #include <benchmark/benchmark.h>
 
@@ -106,10 +106,9 @@ int main(int argc, char** argv) {
     return count_instructions(argv[2], std::stoll(argv[3]));
   }
   for (const Variant& variant : kVariants) {
-    benchmark::RegisterBenchmark(variant.name,
-                                 [&variant](benchmark::State& state) {
-                                   measure(state, variant);
-                                 })
+    benchmark::RegisterBenchmark(
+        variant.name,
+        [&variant](benchmark::State& state) { measure(state, variant); })
         ->UseManualTime()
         ->Iterations(kRounds)
         ->Unit(benchmark::kMicrosecond);

@@ -84,13 +84,13 @@ inline Example make_batch() {
   return {torch::randn({32, 32}), torch::randint(10, {32}, torch::kLong)};
 }
 
-/// AdamW on torch's fused kernel: what a hand-written loop uses that wants to be
-/// fast.
+/// AdamW on torch's fused kernel: what a hand-written loop uses that wants to
+/// be fast.
 class FusedAdamW : public torch::optim::Optimizer {
  public:
   explicit FusedAdamW(std::vector<torch::Tensor> parameters)
-      : Optimizer(parameters, std::make_unique<torch::optim::AdamWOptions>(
-                                  1e-3)),
+      : Optimizer(parameters,
+                  std::make_unique<torch::optim::AdamWOptions>(1e-3)),
         parameters_(std::move(parameters)) {
     for (const auto& p : parameters_) {
       first_.push_back(torch::zeros_like(p));

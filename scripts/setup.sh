@@ -18,8 +18,8 @@ packages_for() {
     build) echo cmake ninja-build clang-19 libstdc++-12-dev libspdlog-dev \
       zlib1g-dev mold python3-minimal python3-pip ;;
     example) echo dataset-fashion-mnist ;;
-    test) echo libgtest-dev nlohmann-json3-dev g++ ccache dataset-fashion-mnist \
-      libbenchmark-dev libclang-rt-19-dev ;;
+      test) echo libgtest-dev nlohmann-json3-dev g++ ccache dataset-fashion-mnist \
+      libbenchmark-dev libclang-rt-19-dev python3-venv ;;
     bench) echo valgrind python3-venv ;;
     *) fail "unknown part '$1'; known: build, example, test, bench" ;;
   esac

@@ -47,9 +47,8 @@ std::string results_table(Stage stage, const std::vector<MetricMap>& results) {
   if (names.empty()) return "";
   std::vector<std::string> header{std::string(to_string(stage)) + " metric"};
   for (std::size_t k = 0; k < results.size(); ++k) {
-    header.push_back(results.size() == 1
-                         ? "value"
-                         : "loader " + std::to_string(k));
+    header.push_back(results.size() == 1 ? "value"
+                                         : "loader " + std::to_string(k));
   }
   std::vector<std::vector<std::string>> rows;
   for (const std::string& name : names) {

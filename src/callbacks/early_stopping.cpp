@@ -93,9 +93,9 @@ bool EarlyStopping::evaluate(double current) {
   const std::string& name = options_.monitor;
   message_.clear();
   if (options_.check_finite && !std::isfinite(current)) {
-    return stop(StoppingReason::kNonFinite,
-                name + " = " + text(current) + " is not finite; best was " +
-                    text(best_score_));
+    return stop(StoppingReason::kNonFinite, name + " = " + text(current) +
+                                                " is not finite; best was " +
+                                                text(best_score_));
   }
   if (options_.stopping_threshold &&
       better(current, *options_.stopping_threshold)) {
@@ -114,8 +114,8 @@ bool EarlyStopping::evaluate(double current) {
   const double to_beat =
       options_.mode == Mode::kMin ? best_score_ - delta : best_score_ + delta;
   if (better(current, to_beat)) {
-    message_ = name + " improved from " + text(best_score_) + " to " +
-               text(current);
+    message_ =
+        name + " improved from " + text(best_score_) + " to " + text(current);
     best_score_ = current;
     wait_count_ = 0;
     return false;

@@ -73,25 +73,25 @@ struct ProgressBar::Display {
   // Set by the screen's thread: the metrics that it shows are old.
   std::atomic<bool> wants_metrics{true};
   std::shared_ptr<LogSink> log_before{};
-  ui::Screen screen{STDERR_FILENO,
-                    {.lines =
-                         [this](int width, bool colour) {
-                           std::vector<std::string> lines;
-                           for (Bar* bar : {&epoch, &evaluation}) {
-                             if (const auto state = bar->look()) {
-                               lines.push_back(
-                                   ui::draw_bar(*state, width, colour));
-                             }
-                           }
-                           wants_metrics.store(true, std::memory_order_relaxed);
-                           return lines;
-                         },
-                     .plain =
-                         [this] {
-                           const auto state = epoch.look();
-                           wants_metrics.store(true, std::memory_order_relaxed);
-                           return state ? ui::describe(*state) : std::string();
-                         }}};
+  ui::Screen screen{
+      STDERR_FILENO,
+      {.lines =
+           [this](int width, bool colour) {
+             std::vector<std::string> lines;
+             for (Bar* bar : {&epoch, &evaluation}) {
+               if (const auto state = bar->look()) {
+                 lines.push_back(ui::draw_bar(*state, width, colour));
+               }
+             }
+             wants_metrics.store(true, std::memory_order_relaxed);
+             return lines;
+           },
+       .plain =
+           [this] {
+             const auto state = epoch.look();
+             wants_metrics.store(true, std::memory_order_relaxed);
+             return state ? ui::describe(*state) : std::string();
+           }}};
 };
 
 namespace {
@@ -123,9 +123,8 @@ void ProgressBar::setup(Trainer& trainer, Module&, Stage) {
   if (screen.terminal()) {
     display_->log_before = set_log_sink(std::make_shared<AboveBar>(screen));
   }
-  trainer.set_print_target([&screen](std::string_view line) {
-    screen.print(STDOUT_FILENO, line);
-  });
+  trainer.set_print_target(
+      [&screen](std::string_view line) { screen.print(STDOUT_FILENO, line); });
 }
 
 void ProgressBar::close(Trainer& trainer) {
@@ -135,9 +134,7 @@ void ProgressBar::close(Trainer& trainer) {
   display_.reset();
 }
 
-void ProgressBar::teardown(Trainer& trainer, Module&, Stage) {
-  close(trainer);
-}
+void ProgressBar::teardown(Trainer& trainer, Module&, Stage) { close(trainer); }
 
 void ProgressBar::on_exception(Trainer& trainer, Module&, std::exception_ptr) {
   close(trainer);

@@ -73,8 +73,8 @@ State Timer::state() const {
 
 void Timer::load_state(const State& state) {
   const double seconds = state.at("time_elapsed").at("train").as_double();
-  before_ = std::chrono::duration_cast<std::chrono::nanoseconds>(
-      Seconds(seconds));
+  before_ =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(Seconds(seconds));
 }
 
 std::string Timer::state_key() const { return "Timer"; }

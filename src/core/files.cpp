@@ -1,8 +1,7 @@
-#include <torchbolt/core/error.h>
-#include <torchbolt/core/files.h>
-
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/core/files.h>
 #include <unistd.h>
 
 #include <cerrno>

@@ -1,10 +1,9 @@
 #include <torchbolt/core/signals.h>
-
-#include <csignal>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <cstddef>
 #include <mutex>
 
@@ -49,7 +48,7 @@ class ProcessSignals final : public SignalSource {
       start_counts_[k] = counts[k].load(std::memory_order_relaxed);
       if (watchers[k]++ > 0) continue;
       first_counts[k].store(start_counts_[k], std::memory_order_relaxed);
-      struct sigaction action {};
+      struct sigaction action{};
       action.sa_handler = on_signal;
       sigemptyset(&action.sa_mask);
       action.sa_flags = SA_RESTART;

@@ -1,6 +1,5 @@
-#include <torchbolt/core/terminal.h>
-
 #include <sys/ioctl.h>
+#include <torchbolt/core/terminal.h>
 #include <unistd.h>
 
 #include <cstdlib>

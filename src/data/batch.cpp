@@ -61,10 +61,11 @@ void AnyBatch::check_type(const BatchOps& wanted) const {
   if (value_ != nullptr && (ops_ == &wanted || ops_->type == wanted.type)) {
     return;
   }
-  throw DataError({.where = "AnyBatch",
-                   .what = "the batch is of another type",
-                   .got = value_ == nullptr ? "no batch" : type_name(ops_->type),
-                   .expected = type_name(wanted.type)});
+  throw DataError(
+      {.where = "AnyBatch",
+       .what = "the batch is of another type",
+       .got = value_ == nullptr ? "no batch" : type_name(ops_->type),
+       .expected = type_name(wanted.type)});
 }
 
 void AnyBatch::reset() noexcept {

@@ -78,8 +78,7 @@ Precision parse_precision(std::string_view text) {
   return parse<Precision>("precision", text, kPrecisions);
 }
 ClipAlgorithm parse_clip_algorithm(std::string_view text) {
-  return parse<ClipAlgorithm>("gradient_clip_algorithm", text,
-                              kClipAlgorithms);
+  return parse<ClipAlgorithm>("gradient_clip_algorithm", text, kClipAlgorithms);
 }
 std::string_view to_string(Accelerator value) {
   return text_of<Accelerator>(value, kAccelerators);

@@ -46,8 +46,7 @@ std::string header_of(const Names& columns) {
 }
 
 template <class Values>
-std::string row_of(const std::set<std::string>& columns,
-                   const Values& values) {
+std::string row_of(const std::set<std::string>& columns, const Values& values) {
   std::string row;
   bool first = true;
   for (const std::string& column : columns) {
@@ -106,8 +105,7 @@ int64_t CSVLogger::next_version() const {
     if (!entry.is_directory(error) || !folder.starts_with(kVersion)) continue;
     int64_t n = 0;
     const char* end = folder.data() + folder.size();
-    const auto read =
-        std::from_chars(folder.data() + kVersion.size(), end, n);
+    const auto read = std::from_chars(folder.data() + kVersion.size(), end, n);
     if (read.ec == std::errc() && read.ptr == end) next = std::max(next, n + 1);
   }
   return next;

@@ -45,10 +45,11 @@ std::string number(double value) {
 std::string key_text(const State::Key& key) {
   if (const auto* n = std::get_if<int64_t>(&key)) return std::to_string(*n);
   const auto& name = std::get<std::string>(key);
-  const bool plain =
-      !name.empty() && std::isalpha(static_cast<unsigned char>(name[0])) &&
-      name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
-                             "WXYZ0123456789_") == std::string::npos;
+  const bool plain = !name.empty() &&
+                     std::isalpha(static_cast<unsigned char>(name[0])) &&
+                     name.find_first_not_of(
+                         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
+                         "WXYZ0123456789_") == std::string::npos;
   // Words such as "no" and "null" mean something in YAML.
   return plain && name.size() > 5 ? name : quoted(name);
 }

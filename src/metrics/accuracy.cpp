@@ -17,12 +17,12 @@ std::string shape(const at::Tensor& tensor) {
 
 [[noreturn]] void refuse(const std::string& what, const at::Tensor& predictions,
                          const at::Tensor& target) {
-  throw DataError({.where = "Accuracy.update",
-                   .what = what,
-                   .got = "predictions " + shape(predictions) + ", target " +
-                          shape(target),
-                   .expected = "scores [N, C, …] or classes [N, …], and target "
-                               "classes [N, …]"});
+  throw DataError(
+      {.where = "Accuracy.update",
+       .what = what,
+       .got = "predictions " + shape(predictions) + ", target " + shape(target),
+       .expected = "scores [N, C, …] or classes [N, …], and target "
+                   "classes [N, …]"});
 }
 
 // Whether each sample is right: bool [N'].
@@ -73,17 +73,16 @@ Accuracy::Accuracy(AccuracyOptions options) : options_(options) {
                        .expected = "at least 2"});
   }
   if (options_.top_k < 1 || options_.top_k > options_.num_classes) {
-    throw ConfigError({.where = "Accuracy",
-                       .what = "top_k doesn't fit the number of classes",
-                       .got = std::to_string(options_.top_k),
-                       .expected = "1 to " +
-                                   std::to_string(options_.num_classes)});
+    throw ConfigError(
+        {.where = "Accuracy",
+         .what = "top_k doesn't fit the number of classes",
+         .got = std::to_string(options_.top_k),
+         .expected = "1 to " + std::to_string(options_.num_classes)});
   }
   reset();
 }
 
-void Accuracy::update(const at::Tensor& predictions,
-                      const at::Tensor& target) {
+void Accuracy::update(const at::Tensor& predictions, const at::Tensor& target) {
   const at::NoGradGuard no_grad;
   if (target.is_floating_point() || target.dim() == 0) {
     refuse("the target must hold class indices", predictions, target);

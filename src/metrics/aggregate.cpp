@@ -69,9 +69,8 @@ at::Tensor Mean::last() const {
 }
 
 State Mean::state() const {
-  return State::map({{"metric", name()},
-                     {"sum", tensor_or_none(sum_)},
-                     {"weight", weight_}});
+  return State::map(
+      {{"metric", name()}, {"sum", tensor_or_none(sum_)}, {"weight", weight_}});
 }
 
 void Mean::load_state(const State& state) {

@@ -44,8 +44,8 @@ std::string text_of(const at::Tensor& tensor) {
   for (const int64_t n : tensor.sizes()) {
     shape += (shape.empty() ? "" : ", ") + std::to_string(n);
   }
-  return "tensor[" + shape + "] " + std::string(c10::toString(
-                                        tensor.scalar_type()));
+  return "tensor[" + shape + "] " +
+         std::string(c10::toString(tensor.scalar_type()));
 }
 
 }  // namespace
@@ -163,9 +163,7 @@ double State::as_double() const {
 const std::string& State::as_string() const {
   return get<std::string>("string");
 }
-const at::Tensor& State::as_tensor() const {
-  return get<at::Tensor>("tensor");
-}
+const at::Tensor& State::as_tensor() const { return get<at::Tensor>("tensor"); }
 
 std::size_t State::size() const {
   if (is_map()) return entries().size();
@@ -210,9 +208,9 @@ const State& State::at(const Key& key) const {
   throw CheckpointError(
       {.where = "State",
        .what = "the key " + text_of(key) + " is not there",
-       .expected = names.empty() ? "a map that has it (this one is empty)"
-                                 : "one of " + list +
-                                       (names.size() > 20 ? ", …" : ""),
+       .expected = names.empty()
+                       ? "a map that has it (this one is empty)"
+                       : "one of " + list + (names.size() > 20 ? ", …" : ""),
        .tip = near.empty() ? "" : "did you mean " + near + "?"});
 }
 
@@ -333,9 +331,9 @@ bool operator==(const State& a, const State& b) {
 }
 
 std::string_view to_string(State::Kind kind) {
-  constexpr std::array<std::string_view, 9> kNames{
-      "none",   "bool", "int",   "double", "string",
-      "tensor", "list", "tuple", "map"};
+  constexpr std::array<std::string_view, 9> kNames{"none",   "bool",   "int",
+                                                   "double", "string", "tensor",
+                                                   "list",   "tuple",  "map"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

@@ -44,7 +44,8 @@ struct TrainerAccess {
 class HookScope {
  public:
   HookScope(Module& module, Hook hook)
-      : hook_(TrainerAccess::hook(module)), before_(std::exchange(hook_, hook)) {}
+      : hook_(TrainerAccess::hook(module)),
+        before_(std::exchange(hook_, hook)) {}
   ~HookScope() { hook_ = before_; }
   HookScope(const HookScope&) = delete;
   HookScope& operator=(const HookScope&) = delete;

@@ -14,12 +14,12 @@ namespace bolt::detail {
 void check_loss(const at::Tensor& loss, const TrainerCore& core,
                 int64_t batch_idx) {
   if (loss.numel() != 1) {
-    throw ConfigError({.where = "training_step",
-                       .what = "the loss must be a single value",
-                       .got = "a tensor of " + std::to_string(loss.numel()) +
-                              " elements",
-                       .expected = "a tensor of one element",
-                       .tip = "return its mean: loss.mean()"});
+    throw ConfigError(
+        {.where = "training_step",
+         .what = "the loss must be a single value",
+         .got = "a tensor of " + std::to_string(loss.numel()) + " elements",
+         .expected = "a tensor of one element",
+         .tip = "return its mean: loss.mean()"});
   }
   if (!core.options.detect_anomaly) return;
   const double value = loss.item<double>();

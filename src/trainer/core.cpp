@@ -1,17 +1,16 @@
 #include "trainer/core.h"
 
+#include <ATen/Context.h>
 #include <torch/optim/optimizer.h>
 #include <torch/optim/sgd.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/trainer/defaults.h>
 
-#include <ATen/Context.h>
-
 #include <algorithm>
 #include <cmath>
 #include <csignal>
-#include <iterator>
 #include <cstdlib>
+#include <iterator>
 #include <set>
 #include <string>
 #include <utility>
@@ -107,8 +106,7 @@ void order_callbacks(std::vector<std::shared_ptr<Callback>>& callbacks) {
   callbacks = std::move(ordered);
 }
 
-void check_state_keys(
-    const std::vector<std::shared_ptr<Callback>>& callbacks) {
+void check_state_keys(const std::vector<std::shared_ptr<Callback>>& callbacks) {
   std::set<std::string> keys;
   for (const auto& callback : callbacks) {
     if (callback->state().is_none()) continue;
@@ -243,13 +241,12 @@ int64_t TrainerCore::limited(DataStage of, std::optional<int64_t> size) const {
   const auto batches =
       static_cast<int64_t>(static_cast<double>(*size) * by.share());
   if (batches == 0 && by.share() > 0) {
-    throw ConfigError({.where = "Trainer",
-                       .what = name + " leaves no batch of " +
-                               std::to_string(*size),
-                       .got = by.text(),
-                       .expected = "at least " +
-                                   BatchLimit(1.0 / static_cast<double>(*size))
-                                       .text()});
+    throw ConfigError(
+        {.where = "Trainer",
+         .what = name + " leaves no batch of " + std::to_string(*size),
+         .got = by.text(),
+         .expected = "at least " +
+                     BatchLimit(1.0 / static_cast<double>(*size)).text()});
   }
   return batches;
 }

@@ -34,8 +34,7 @@ void FitLoop::run() {
     run_epoch();
     end_epoch();
   }
-  core_.hook(Hook::kOnTrainEnd, &Callback::on_train_end,
-             &Module::on_train_end);
+  core_.hook(Hook::kOnTrainEnd, &Callback::on_train_end, &Module::on_train_end);
 }
 
 // -- the fit -----------------------------------------------------------------
@@ -107,11 +106,10 @@ bool FitLoop::epoch_done() {
   if (last_batch_reached()) return true;
   if (!core_.should_stop) return false;
   if (can_stop_early()) return true;
-  core_.once.info(
-      "[Trainer.fit] asked to stop, but min_epochs=" +
-      std::to_string(core_.min_epochs) + " or min_steps=" +
-      std::to_string(core_.options.min_steps.value_or(0)) +
-      " has not been met; training goes on");
+  core_.once.info("[Trainer.fit] asked to stop, but min_epochs=" +
+                  std::to_string(core_.min_epochs) + " or min_steps=" +
+                  std::to_string(core_.options.min_steps.value_or(0)) +
+                  " has not been met; training goes on");
   return false;
 }
 
@@ -206,8 +204,7 @@ bool FitLoop::advance() {
 
 void FitLoop::end_batch() {
   if (validation_is_due()) {
-    const LogBook::Bookmark bookmark =
-        core_.log.suspend(&validation_.store());
+    const LogBook::Bookmark bookmark = core_.log.suspend(&validation_.store());
     core_.stage = RunningStage::kValidate;
     if (!should_accumulate()) {
       core_.hook_module(Hook::kOnValidationModelZeroGrad,
@@ -358,11 +355,11 @@ void FitLoop::setup_data() {
   decide_validation_interval(sized);
   if (!core_.log.loggers.empty() && !core_.trainer.fast_dev_run() &&
       max_batches_ < *core_.options.log_every_n_steps) {
-    core_.once.warning(
-        "[Trainer.fit] an epoch has " + std::to_string(max_batches_) +
-        " batches, fewer than log_every_n_steps=" +
-        std::to_string(*core_.options.log_every_n_steps) +
-        "; set it lower to see step metrics of every epoch");
+    core_.once.warning("[Trainer.fit] an epoch has " +
+                       std::to_string(max_batches_) +
+                       " batches, fewer than log_every_n_steps=" +
+                       std::to_string(*core_.options.log_every_n_steps) +
+                       "; set it lower to see step metrics of every epoch");
   }
 }
 
@@ -428,8 +425,7 @@ void FitLoop::decide_validation_interval(bool sized) {
 bool FitLoop::validates_this_epoch() const {
   if (!core_.validation_enabled()) return false;
   const auto every = core_.options.check_val_every_n_epoch;
-  return !every ||
-         (core_.progress.epochs.current.completed + 1) % *every == 0;
+  return !every || (core_.progress.epochs.current.completed + 1) % *every == 0;
 }
 
 bool FitLoop::validation_is_due() const {
@@ -440,7 +436,8 @@ bool FitLoop::validation_is_due() const {
       !interval.is_time() && val_check_batch_ == kUnknownBatches;
   if (batches.is_last_batch && at_end_only) return true;
   if (core_.should_stop && can_stop_early()) return true;
-  if (interval.is_time()) return validation_.time_since_last() >= interval.time();
+  if (interval.is_time())
+    return validation_.time_since_last() >= interval.time();
   if (at_end_only) return batches.is_last_batch;
   const Counts& counted = core_.options.check_val_every_n_epoch
                               ? batches.counts.current

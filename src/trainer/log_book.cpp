@@ -53,10 +53,11 @@ void check_levels(Hook hook, std::string_view name, Levels levels) {
                          .expected = "on_step = false"});
     }
     if (!levels.on_epoch) {
-      throw ConfigError({.where = where,
-                         .what = call(name) + " can only log for the epoch here",
-                         .got = "on_epoch = false",
-                         .expected = "on_epoch = true"});
+      throw ConfigError(
+          {.where = where,
+           .what = call(name) + " can only log for the epoch here",
+           .got = "on_epoch = false",
+           .expected = "on_epoch = true"});
     }
   }
   if (!levels.on_step && !levels.on_epoch) {
@@ -92,8 +93,9 @@ void LogBook::check_allowed(Hook hook, std::string_view name,
                        .got = hook == Hook::kNone
                                   ? std::string("a call outside of any hook")
                                   : "a call in " + std::string(hook_name(hook)),
-                       .tip = "log in a step or one of its hooks; predict hooks "
-                              "don't log"});
+                       .tip =
+                           "log in a step or one of its hooks; predict hooks "
+                           "don't log"});
   }
   if (hook == Hook::kNone) {
     throw ConfigError({.where = call(name),

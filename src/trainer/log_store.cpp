@@ -32,8 +32,8 @@ double read_host(const at::Tensor& tensor) {
 at::Tensor on_device(const at::Tensor& tensor) {
   const at::NoGradGuard no_grad;
   at::Tensor value = tensor.detach().reshape({});
-  const bool wide = value.scalar_type() == at::kFloat ||
-                    value.scalar_type() == at::kDouble;
+  const bool wide =
+      value.scalar_type() == at::kFloat || value.scalar_type() == at::kDouble;
   return wide ? value.clone() : value.to(at::kFloat);
 }
 
@@ -158,8 +158,7 @@ void LogStore::log(Hook hook, std::string_view name, const LogValue& value,
     }
     return;
   }
-  accumulate(entry, value,
-             meta.on_epoch ? weight_of(meta, batch_size) : 1.0);
+  accumulate(entry, value, meta.on_epoch ? weight_of(meta, batch_size) : 1.0);
 }
 
 void LogStore::accumulate(Entry& entry, const LogValue& value, double weight) {
@@ -191,7 +190,8 @@ LogStore::Entry& LogStore::find_or_add(Hook hook, std::string_view name,
     if (at >= count) at -= count;
     Entry& entry = entries_[at];
     if (!matches(entry, hook, name, meta)) continue;
-    if (entry.meta != meta || (entry.metric == nullptr) != (metric == nullptr)) {
+    if (entry.meta != meta ||
+        (entry.metric == nullptr) != (metric == nullptr)) {
       throw ConfigError(
           {.where = where(hook),
            .what = "log(\"" + std::string(name) +
@@ -236,9 +236,11 @@ double LogStore::weight_of(const LogMeta& meta,
                        .tip = "pass it: {.batch_size = n}"});
   }
   if (size.ambiguous && !std::exchange(warned_batch_size_, true)) {
-    log_warning("[log] parts of the batch disagree on its size; the mean over "
-                "the epoch takes " + std::to_string(*size.samples) +
-                " from the first tensor. Pass {.batch_size = n} to say it.");
+    log_warning(
+        "[log] parts of the batch disagree on its size; the mean over "
+        "the epoch takes " +
+        std::to_string(*size.samples) +
+        " from the first tensor. Pass {.batch_size = n} to say it.");
   }
   batch_size_ = size.samples;
   return static_cast<double>(*batch_size_);

@@ -126,7 +126,7 @@ class LogStore {
     metrics::Metric* metric = nullptr;
     bool has_reset = false;
     Scalar step{};
-    Scalar sum{};     // or min, max
+    Scalar sum{};       // or min, max
     double weight = 0;  // of a mean
     std::optional<Scalar> epoch{};
 

@@ -23,9 +23,8 @@ void walk(torch::nn::Module& module, F&& visit) {
 void note_modes(Module& module) {
   auto& modes = TrainerAccess::modes(module);
   modes.clear();
-  walk(module, [&](torch::nn::Module& m) {
-    modes.emplace_back(&m, m.is_training());
-  });
+  walk(module,
+       [&](torch::nn::Module& m) { modes.emplace_back(&m, m.is_training()); });
 }
 
 void restore_modes(Module& module) {

@@ -113,8 +113,7 @@ void Module::add_hyperparameters(State params, bool logger) {
 }
 
 void Module::save_hyperparameters(
-    std::initializer_list<std::pair<std::string, State>> params,
-    bool logger) {
+    std::initializer_list<std::pair<std::string, State>> params, bool logger) {
   State map = State::map();
   for (const auto& [name, value] : params) map[std::string_view(name)] = value;
   add_hyperparameters(std::move(map), logger);
@@ -159,19 +158,18 @@ void Module::clip_gradients(torch::optim::Optimizer& optimizer,
   const auto agree = [](std::string_view name, const auto& mine,
                         const auto& trainers) {
     if (!mine || !trainers || *mine == *trainers) return;
-    throw ConfigError({.where = "clip_gradients",
-                       .what = std::string(name) +
-                               " differs from the Trainer's argument",
-                       .tip = "set it in one of the two places"});
+    throw ConfigError(
+        {.where = "clip_gradients",
+         .what = std::string(name) + " differs from the Trainer's argument",
+         .tip = "set it in one of the two places"});
   };
   agree("the value", clip_val, options.gradient_clip_val);
   agree("the algorithm", by, options.gradient_clip_algorithm);
   const std::optional<double> value =
       clip_val ? clip_val : options.gradient_clip_val;
   if (!value || *value <= 0) return;
-  const ClipAlgorithm algorithm =
-      by.value_or(options.gradient_clip_algorithm.value_or(
-          ClipAlgorithm::kNorm));
+  const ClipAlgorithm algorithm = by.value_or(
+      options.gradient_clip_algorithm.value_or(ClipAlgorithm::kNorm));
   trainer().fabric().clip_gradients(optimizer, *value, algorithm);
 }
 

@@ -94,9 +94,8 @@ void check_limits(TrainerOptions& o) {
   if (o.val_check_interval && !o.val_check_interval->is_time()) {
     const BatchLimit given = o.val_check_interval->batches();
     const BatchLimit limit = checked("val_check_interval", given);
-    o.val_check_interval = limit.is_count()
-                               ? ValCheckInterval(limit.count())
-                               : ValCheckInterval(limit.share());
+    o.val_check_interval = limit.is_count() ? ValCheckInterval(limit.count())
+                                            : ValCheckInterval(limit.share());
     if (!o.check_val_every_n_epoch && !given.is_count()) {
       refuse("val_check_interval", given.text(),
              "a number of batches or a time, since check_val_every_n_epoch is "
@@ -185,8 +184,8 @@ void fill_defaults(TrainerOptions& o) {
   if (!o.logger.on()) o.logger = true;
   if (!o.log_every_n_steps) o.log_every_n_steps = 50;
   if (!o.num_sanity_val_steps) o.num_sanity_val_steps = 2;
-  o.default_root_dir = expand_user(
-      o.default_root_dir.value_or(std::filesystem::current_path()));
+  o.default_root_dir =
+      expand_user(o.default_root_dir.value_or(std::filesystem::current_path()));
 }
 
 void apply_fast_dev_run(TrainerOptions& o) {

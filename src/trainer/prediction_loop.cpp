@@ -99,10 +99,10 @@ Prediction PredictionLoop::step(Fetcher::Fetched& fetched) {
   Prediction prediction;
   {
     const HookScope scope(module, Hook::kPredictStep);
-    prediction = core_.module_hooks.predict_step
-                     ? (module.*TrainerAccess::predict_step)(fetched.batch,
-                                                             context)
-                     : core_.module_hooks.forward(module, fetched.batch);
+    prediction =
+        core_.module_hooks.predict_step
+            ? (module.*TrainerAccess::predict_step)(fetched.batch, context)
+            : core_.module_hooks.forward(module, fetched.batch);
   }
   if (prediction.is_none()) {
     core_.once.warning("[predict_step] returned nothing");

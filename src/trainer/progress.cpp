@@ -80,9 +80,8 @@ State FitProgress::state() const {
 }
 
 void FitProgress::load_state(const State& state) {
-  batches_that_stepped = state.at("epoch_loop.state_dict")
-                             .at("_batches_that_stepped")
-                             .as_int();
+  batches_that_stepped =
+      state.at("epoch_loop.state_dict").at("_batches_that_stepped").as_int();
   batches.load_state(state.at("epoch_loop.batch_progress"));
   schedulers.load_state(state.at("epoch_loop.scheduler_progress"));
   const State& optimizer =

@@ -84,8 +84,8 @@ EvaluateResults TrainerCore::evaluate(Stage of, RunRequest what) {
   EvaluateResults results;
   const bool test = of == Stage::kTest;
   EvaluationLoop& loop = test ? *test_loop : *validate_loop;
-  run(of, test ? RunningStage::kTest : RunningStage::kValidate,
-      std::move(what), [&] {
+  run(of, test ? RunningStage::kTest : RunningStage::kValidate, std::move(what),
+      [&] {
         log.use(&loop.store());
         results = loop.run();
         if (!request.verbose || !fabric.is_global_zero()) return;
@@ -134,15 +134,16 @@ void TrainerCore::resolve_epoch_limits() {
     return;
   }
   max_epochs = 1000;
-  once.warning("[Trainer] max_epochs was not set; it is 1000. Set -1 to train "
-               "without a limit");
+  once.warning(
+      "[Trainer] max_epochs was not set; it is 1000. Set -1 to train "
+      "without a limit");
 }
 
 void TrainerCore::attach_callbacks() {
   callbacks = own_callbacks_;
-  std::vector<CallbackHandle> brought = hook_module(
-      Hook::kConfigureCallbacks,
-      [](Module& m) { return m.configure_callbacks(); });
+  std::vector<CallbackHandle> brought =
+      hook_module(Hook::kConfigureCallbacks,
+                  [](Module& m) { return m.configure_callbacks(); });
   for (const CallbackHandle& handle : brought) {
     const std::shared_ptr<Callback> added = handle.instance();
     std::erase_if(callbacks, [&](const auto& old) {
@@ -164,10 +165,10 @@ void TrainerCore::attach_callbacks() {
 void TrainerCore::verify() const {
   const auto need = [](bool there, std::string_view step, Stage of) {
     if (there) return;
-    throw ConfigError({.where = "Trainer." + std::string(to_string(of)),
-                       .what = "the module doesn't override " +
-                               std::string(step),
-                       .tip = "override it in the class that is passed here"});
+    throw ConfigError(
+        {.where = "Trainer." + std::string(to_string(of)),
+         .what = "the module doesn't override " + std::string(step),
+         .tip = "override it in the class that is passed here"});
   };
   const auto loaders = [&](DataStage of) {
     if (has_loaders(of) || limit(of).is_zero()) return;
@@ -204,12 +205,14 @@ void TrainerCore::verify() const {
 void TrainerCore::verify_fit() const {
   const bool loader = has_loaders(DataStage::kVal);
   if (loader && !module_hooks.validation_step) {
-    log_warning("[Trainer.fit] there is a val loader and no validation_step; "
-                "validation is left out");
+    log_warning(
+        "[Trainer.fit] there is a val loader and no validation_step; "
+        "validation is left out");
   }
   if (!loader && module_hooks.validation_step) {
-    log_warning("[Trainer.fit] there is a validation_step and no val loader; "
-                "validation is left out");
+    log_warning(
+        "[Trainer.fit] there is a validation_step and no val loader; "
+        "validation is left out");
   }
 }
 
@@ -248,8 +251,9 @@ void TrainerCore::configure_optimizers() {
   optimizers.clear();
   schedulers = std::move(config.schedulers());
   if (config.optimizer() == nullptr) {
-    log_warning("[configure_optimizers] returned no optimizer; the fit runs "
-                "without one");
+    log_warning(
+        "[configure_optimizers] returned no optimizer; the fit runs "
+        "without one");
     optimizers.push_back(no_optimizer());
   } else {
     optimizers.push_back(config.optimizer());
@@ -284,8 +288,8 @@ void TrainerCore::log_hyperparameters() {
 }
 
 void TrainerCore::start_signals() {
-  signals_ = options.seams.signals ? options.seams.signals()
-                                   : make_signal_source();
+  signals_ =
+      options.seams.signals ? options.seams.signals() : make_signal_source();
   signals_->start({SIGINT, SIGTERM});
 }
 
@@ -294,9 +298,8 @@ void TrainerCore::start_signals() {
 void TrainerCore::let_go() {
   signals_.reset();
   if (module != nullptr) fabric.release(*module);
-  for (LogStore* store :
-       {&fit_loop->store(), &fit_loop->validation().store(),
-        &validate_loop->store(), &test_loop->store()}) {
+  for (LogStore* store : {&fit_loop->store(), &fit_loop->validation().store(),
+                          &validate_loop->store(), &test_loop->store()}) {
     store->clear();
   }
   fit_loop->release();
@@ -343,7 +346,8 @@ void TrainerCore::fail(std::exception_ptr error) {
     } catch (const std::exception& second) {
       log_message(LogLevel::kError, "[" + std::string(what) +
                                         "] failed while an error was "
-                                        "handled: " + second.what());
+                                        "handled: " +
+                                        second.what());
     } catch (...) {
       log_message(LogLevel::kError, "[" + std::string(what) +
                                         "] failed while an error was handled");

@@ -14,9 +14,9 @@
 namespace bolt {
 
 Interrupted::Interrupted(int signal)
-    : std::runtime_error(signal == SIGINT ? "interrupted by Ctrl-C"
-                                          : "ended by signal " +
-                                                std::to_string(signal)),
+    : std::runtime_error(signal == SIGINT
+                             ? "interrupted by Ctrl-C"
+                             : "ended by signal " + std::to_string(signal)),
       signal_(signal) {}
 
 void detail::throw_unknown_hooks(const std::type_info& dynamic_type,
@@ -29,8 +29,9 @@ void detail::throw_unknown_hooks(const std::type_info& dynamic_type,
                " overrides can't be seen, since it is passed as another type",
        .got = type_name(static_type),
        .expected = actual,
-       .tip = "pass it as what it is, or let it override hooks(): return bolt::" +
-              std::string(function) + "<" + actual + ">();"});
+       .tip =
+           "pass it as what it is, or let it override hooks(): return bolt::" +
+           std::string(function) + "<" + actual + ">();"});
 }
 
 Trainer::Trainer(TrainerOptions options)
@@ -96,8 +97,8 @@ int64_t Trainer::estimated_stepping_batches() {
   const int64_t batches = num_training_batches();
   if (batches == kUnknownBatches) return max_steps;
   const int64_t every = core_->options.accumulate_grad_batches;
-  const int64_t steps = (batches + every - 1) / every *
-                        std::max<int64_t>(core_->max_epochs, 1);
+  const int64_t steps =
+      (batches + every - 1) / every * std::max<int64_t>(core_->max_epochs, 1);
   return max_steps == -1 ? steps : std::min(steps, max_steps);
 }
 

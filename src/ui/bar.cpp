@@ -13,8 +13,7 @@ constexpr int kMaxBar = 40;
 constexpr int kMinBar = 4;
 
 double rate_of(const BarState& state) {
-  const double seconds =
-      std::chrono::duration<double>(state.elapsed).count();
+  const double seconds = std::chrono::duration<double>(state.elapsed).count();
   return seconds > 0 ? static_cast<double>(state.done) / seconds : 0;
 }
 
@@ -29,9 +28,9 @@ std::string times_of(const BarState& state) {
   if (state.total && rate > 0 && state.done < *state.total) {
     const std::chrono::duration<double> left(
         static_cast<double>(*state.total - state.done) / rate);
-    text += "<" + format_duration(
-                      std::chrono::duration_cast<std::chrono::nanoseconds>(
-                          left));
+    text +=
+        "<" + format_duration(
+                  std::chrono::duration_cast<std::chrono::nanoseconds>(left));
   }
   std::array<char, 32> speed{};
   std::snprintf(speed.data(), speed.size(), " %.1fit/s", rate);
@@ -72,8 +71,8 @@ std::string cut(const std::string& text, int columns) {
 }
 
 int columns_of(const std::string& text) {
-  return static_cast<int>(std::ranges::count_if(
-      text, [](char c) { return (c & 0xc0) != 0x80; }));
+  return static_cast<int>(
+      std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
 }  // namespace
@@ -87,13 +86,14 @@ std::string draw_bar(const BarState& state, int width, bool colour) {
   if (fixed + cells > width) return cut(state.label + after, width);
   std::string line = state.label + " " + gauge(state, cells, colour) + after;
   const int left = width - fixed - cells - 1;
-  if (!state.metrics.empty() && left > 0) line += " " + cut(state.metrics, left);
+  if (!state.metrics.empty() && left > 0)
+    line += " " + cut(state.metrics, left);
   return line;
 }
 
 std::string describe(const BarState& state) {
-  std::string line = state.label + " " + count_of(state) + " " +
-                     times_of(state);
+  std::string line =
+      state.label + " " + count_of(state) + " " + times_of(state);
   if (!state.metrics.empty()) line += " " + state.metrics;
   return line;
 }

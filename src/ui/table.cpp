@@ -6,8 +6,8 @@ namespace bolt::ui {
 namespace {
 
 std::size_t columns_of(const std::string& text) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      text, [](char c) { return (c & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
 std::string rule(const std::vector<std::size_t>& widths, const char* left,

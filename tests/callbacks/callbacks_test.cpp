@@ -55,8 +55,8 @@ TEST(EarlyStopping, StopsForEachOfItsReasons) {
   const auto nan = run({5, std::nan("")}, {});
   EXPECT_EQ(nan.epochs, 2);
   EXPECT_EQ(nan.reason, StoppingReason::kNonFinite);
-  const auto better = run({1, 2, 3, 4, 5, 6, 7, 8}, {.patience = 1,
-                                                     .mode = Mode::kMax});
+  const auto better =
+      run({1, 2, 3, 4, 5, 6, 7, 8}, {.patience = 1, .mode = Mode::kMax});
   EXPECT_EQ(better.epochs, 8);
   EXPECT_EQ(better.reason, StoppingReason::kNotStopped);
   const auto small = run({5, 4.95, 4.9}, {.min_delta = 0.2, .patience = 2});

@@ -74,18 +74,18 @@ TEST(Files, AtomicWriteReplacesWhole) {
   write_atomic(path, "two");
   EXPECT_EQ(read_file(path), "two");
   // Nothing else is left behind.
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path.parent_path()),
-                          std::filesystem::directory_iterator()),
-            1);
+  EXPECT_EQ(
+      std::distance(std::filesystem::directory_iterator(path.parent_path()),
+                    std::filesystem::directory_iterator()),
+      1);
 }
 
 TEST(Files, ErrorsNameThePath) {
   EXPECT_TRUE(has(message_of<Error>([] { read_file("/no/such/file"); }),
                   {"/no/such/file", "No such file"}));
-  EXPECT_TRUE(has(message_of<Error>([] {
-                    write_atomic("/proc/nothing/file", "x");
-                  }),
-                  {"/proc/nothing"}));
+  EXPECT_TRUE(
+      has(message_of<Error>([] { write_atomic("/proc/nothing/file", "x"); }),
+          {"/proc/nothing"}));
 }
 
 TEST(Log, OncePassesEachMessageOnce) {
@@ -99,7 +99,7 @@ TEST(Log, OncePassesEachMessageOnce) {
 }
 
 TEST(Signals, AreCountedFromTheStartAndHandlersComeBack) {
-  struct sigaction before {};
+  struct sigaction before{};
   ::sigaction(SIGTERM, nullptr, &before);
   {
     const auto source = make_signal_source();
@@ -114,7 +114,7 @@ TEST(Signals, AreCountedFromTheStartAndHandlersComeBack) {
     EXPECT_EQ(later->pending(SIGTERM), 1);
     EXPECT_EQ(source->pending(SIGTERM), 2);
   }
-  struct sigaction after {};
+  struct sigaction after{};
   ::sigaction(SIGTERM, nullptr, &after);
   EXPECT_EQ(after.sa_handler, before.sa_handler);
 }

@@ -5,7 +5,6 @@
 #include <torchbolt/data/data.h>
 #include <zlib.h>
 
-
 #include <list>
 #include <set>
 
@@ -89,8 +88,8 @@ std::vector<int64_t> read(BatchSource& loader, int64_t epoch) {
 TEST(DataLoader, GivesEachSampleOnceInOrder) {
   DataLoader loader(numbers(10), {.batch_size = 3});
   EXPECT_EQ(loader.size(), 4);
-  EXPECT_EQ(read(loader, 0), (std::vector<int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8,
-                                                   9}));
+  EXPECT_EQ(read(loader, 0),
+            (std::vector<int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
   DataLoader dropping(numbers(10), {.batch_size = 3, .drop_last = true});
   EXPECT_EQ(dropping.size(), 3);
   EXPECT_EQ(read(dropping, 0).size(), 9u);
@@ -119,7 +118,8 @@ TEST(DataLoader, GoesOnBehindTheBatchesGivenOut) {
     first.set_epoch(2);
     first.start();
     for (int64_t k = 0; k < stop; ++k) first.next(batch);
-    DataLoader second(numbers(20), {.batch_size = 4, .shuffle = true, .seed = 9});
+    DataLoader second(numbers(20),
+                      {.batch_size = 4, .shuffle = true, .seed = 9});
     second.load_state(first.state());
     const auto rest = read(second, 2);
     // A pass that was over begins anew.
@@ -204,10 +204,10 @@ struct Squares : torch::data::Dataset<Squares> {
 
 TEST(Loaders, TakeTorchsLoadersAgainAndAgain) {
   for (const std::size_t workers : {0, 2}) {
-    auto loader = torch::data::make_data_loader<
-        torch::data::samplers::SequentialSampler>(
-        Squares().map(torch::data::transforms::Stack<>()),
-        torch::data::DataLoaderOptions(4).workers(workers));
+    auto loader =
+        torch::data::make_data_loader<torch::data::samplers::SequentialSampler>(
+            Squares().map(torch::data::transforms::Stack<>()),
+            torch::data::DataLoaderOptions(4).workers(workers));
     EXPECT_EQ(count(loader), 6) << workers;
     // Cut short, then from the start.
     Loaders loaders(loader);
@@ -270,8 +270,8 @@ TEST(Idx, NamesWhatIsWrong) {
   EXPECT_TRUE(has(error_of(idx_file(0x07, {1}, "x")), {"type"}));
   EXPECT_TRUE(has(error_of(idx_file(0x08, {1 << 30, 1 << 30}, "x")),
                   {"more than can be"}));
-  EXPECT_TRUE(has(message_of<DataError>([] { read_idx("/no/file"); }),
-                  {"/no/file"}));
+  EXPECT_TRUE(
+      has(message_of<DataError>([] { read_idx("/no/file"); }), {"/no/file"}));
 }
 
 }  // namespace

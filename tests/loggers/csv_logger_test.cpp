@@ -97,8 +97,8 @@ TEST(CSVLogger, HoldsWhatATrainerLogs) {
 
 TEST(CSVLogger, ErrorsNameTheFolder) {
   CSVLogger logger({.save_dir = "/proc/nothing"});
-  EXPECT_TRUE(testing::has(
-      testing::message_of<Error>([&] { logger.start(); }), {"/proc/nothing"}));
+  EXPECT_TRUE(testing::has(testing::message_of<Error>([&] { logger.start(); }),
+                           {"/proc/nothing"}));
 }
 
 }  // namespace

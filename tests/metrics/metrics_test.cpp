@@ -44,8 +44,8 @@ const std::vector<Case>& all() {
          return std::make_unique<Accuracy>(AccuracyOptions{.num_classes = 3});
        },
        [](Metric& m, int64_t k) {
-         dynamic_cast<Accuracy&>(m).update(
-             torch::tensor({0, 1, 2, int(k % 3)}), torch::tensor({0, 1, 1, 1}));
+         dynamic_cast<Accuracy&>(m).update(torch::tensor({0, 1, 2, int(k % 3)}),
+                                           torch::tensor({0, 1, 1, 1}));
        }},
   };
   return cases;
@@ -121,8 +121,7 @@ TEST(Mean, Weighs) {
 }
 
 TEST(Accuracy, CountsScoresClassesAndTopK) {
-  const auto scores =
-      torch::tensor({{.1, .7, .2}, {.5, .3, .2}, {.2, .3, .5}});
+  const auto scores = torch::tensor({{.1, .7, .2}, {.5, .3, .2}, {.2, .3, .5}});
   const auto target = torch::tensor({1, 1, 2});
   Accuracy top1({.num_classes = 3});
   top1.update(scores, target);

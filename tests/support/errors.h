@@ -22,8 +22,8 @@ std::string message_of(F&& call) {
 }
 
 /// Whether `text` holds all these parts; names the first that it doesn't.
-inline ::testing::AssertionResult has(const std::string& text,
-                                      std::initializer_list<const char*> parts) {
+inline ::testing::AssertionResult has(
+    const std::string& text, std::initializer_list<const char*> parts) {
   for (const char* part : parts) {
     if (text.find(part) == std::string::npos) {
       return ::testing::AssertionFailure()

@@ -12,7 +12,8 @@ namespace bolt::testing {
 /// Keeps the library's messages for as long as it lives.
 class LogCapture {
  public:
-  LogCapture() : sink_(std::make_shared<Sink>()), before_(set_log_sink(sink_)) {}
+  LogCapture()
+      : sink_(std::make_shared<Sink>()), before_(set_log_sink(sink_)) {}
   ~LogCapture() { set_log_sink(before_); }
   LogCapture(const LogCapture&) = delete;
   LogCapture& operator=(const LogCapture&) = delete;

@@ -17,7 +17,8 @@ inline std::vector<Example> line_batches(int64_t count, int64_t size = 4) {
   for (int64_t k = 0; k < count; ++k) {
     auto x = torch::arange(k * size, (k + 1) * size, torch::kFloat)
                  .remainder(7)
-                 .unsqueeze(1) / 7;
+                 .unsqueeze(1) /
+             7;
     batches.emplace_back(x, 2 * x + 1);
   }
   return batches;

@@ -1,6 +1,7 @@
+#include "support/errors.h"
+
 #include <gtest/gtest.h>
 
-#include "support/errors.h"
 #include "support/log_capture.h"
 #include "support/models.h"
 
@@ -39,9 +40,10 @@ TEST(ThrowingHook, ArrivesUnchangedFromEveryHook) {
     TrainerOptions options = quiet({.max_epochs = 1});
     options.enable_progress_bar = true;  // its thread must end too
     options.callbacks = {LambdaCallback({
-        .teardown = [&](auto&&...) {
-          if (failing && where != "teardown") ADD_FAILURE() << where;
-        },
+        .teardown =
+            [&](auto&&...) {
+              if (failing && where != "teardown") ADD_FAILURE() << where;
+            },
         .on_exception = [&](auto&&...) { ++exceptions; },
     })};
     Trainer trainer(options);
@@ -68,9 +70,8 @@ TEST(ThrowingHook, OnExceptionCantTakeTheExceptionsPlace) {
     if (hook == "training_step") throw UserError{hook};
   };
   TrainerOptions options = quiet({.max_epochs = 1});
-  options.callbacks = {LambdaCallback({.on_exception = [](auto&&...) {
-    throw std::runtime_error("second");
-  }})};
+  options.callbacks = {LambdaCallback(
+      {.on_exception = [](auto&&...) { throw std::runtime_error("second"); }})};
   EXPECT_THROW(Trainer(options).fit(model, line_batches(1)), UserError);
   EXPECT_EQ(log.count("second"), 1);
 }
@@ -82,14 +83,14 @@ std::string refused(TrainerOptions options) {
 TEST(Arguments, AreCheckedAndNamed) {
   EXPECT_TRUE(has(refused({.max_epochs = -5}), {"max_epochs", "-5"}));
   EXPECT_TRUE(has(refused({.max_steps = -2}), {"max_steps", "-2"}));
-  EXPECT_TRUE(has(refused({.limit_train_batches = -1}),
-                  {"limit_train_batches", "-1"}));
-  EXPECT_TRUE(has(refused({.limit_val_batches = 1.5}),
-                  {"limit_val_batches", "1.5"}));
+  EXPECT_TRUE(
+      has(refused({.limit_train_batches = -1}), {"limit_train_batches", "-1"}));
+  EXPECT_TRUE(
+      has(refused({.limit_val_batches = 1.5}), {"limit_val_batches", "1.5"}));
   EXPECT_TRUE(has(refused({.overfit_batches = -0.1}), {"overfit_batches"}));
   EXPECT_TRUE(has(refused({.fast_dev_run = -1}), {"fast_dev_run", "-1"}));
-  EXPECT_TRUE(has(refused({.val_check_interval = -3}),
-                  {"val_check_interval", "-3"}));
+  EXPECT_TRUE(
+      has(refused({.val_check_interval = -3}), {"val_check_interval", "-3"}));
   EXPECT_TRUE(has(refused({.val_check_interval = 0.5,
                            .check_val_every_n_epoch = std::nullopt}),
                   {"val_check_interval", "0.5"}));
@@ -151,8 +152,8 @@ TEST(Run, NeedsStepsOptimizerAndLoaders) {
   const auto batches = line_batches(1);
   Trainer trainer(quiet({.max_epochs = 1}));
   const auto error = [](auto call) { return message_of<ConfigError>(call); };
-  EXPECT_TRUE(has(error([&] { trainer.fit(empty, batches); }),
-                  {"training_step"}));
+  EXPECT_TRUE(
+      has(error([&] { trainer.fit(empty, batches); }), {"training_step"}));
   EXPECT_TRUE(has(error([&] { trainer.validate(empty, batches); }),
                   {"validation_step"}));
   EXPECT_TRUE(has(error([&] { trainer.test(empty, batches); }), {"test_step"}));
@@ -167,9 +168,8 @@ TEST(Run, AModulePassedAsItsBaseSaysWhatToDo) {
   LightningModule<>& base = line;
   const auto batches = line_batches(1);
   Trainer trainer(quiet({.max_epochs = 1}));
-  EXPECT_TRUE(has(
-      message_of<ConfigError>([&] { trainer.fit(base, batches); }),
-      {"Line", "hooks()", "module_hooks_of"}));
+  EXPECT_TRUE(has(message_of<ConfigError>([&] { trainer.fit(base, batches); }),
+                  {"Line", "hooks()", "module_hooks_of"}));
   struct Told : Line {
     std::optional<ModuleHooks> hooks() const override {
       return module_hooks_of<Told>();
@@ -218,11 +218,11 @@ TEST(Run, ALossOfManyElementsIsRefused) {
       return layer->forward(batch.data);
     }
   } model;
-  EXPECT_TRUE(has(message_of<ConfigError>([&] {
-                    Trainer(quiet({.max_epochs = 1})).fit(model,
-                                                          line_batches(1));
-                  }),
-                  {"training_step", "4 elements", "mean"}));
+  EXPECT_TRUE(
+      has(message_of<ConfigError>([&] {
+            Trainer(quiet({.max_epochs = 1})).fit(model, line_batches(1));
+          }),
+          {"training_step", "4 elements", "mean"}));
 }
 
 TEST(Log, ErrorsNameHookAndName) {
@@ -236,9 +236,8 @@ TEST(Log, ErrorsNameHookAndName) {
   };
   const auto error = [](std::function<void(Logs&)> act) {
     Logs model(std::move(act));
-    return message_of<ConfigError>([&] {
-      Trainer(quiet({.max_epochs = 1})).fit(model, line_batches(1));
-    });
+    return message_of<ConfigError>(
+        [&] { Trainer(quiet({.max_epochs = 1})).fit(model, line_batches(1)); });
   };
   EXPECT_TRUE(has(error([](Logs& m) { m.log("v", torch::zeros({3})); }),
                   {"training_step", "\"v\"", "3 elements"}));

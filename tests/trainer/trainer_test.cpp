@@ -77,9 +77,8 @@ TEST(Trainer, LetsGoOfLossAndBatchBeforeTheNextStep) {
     torch::weak_intrusive_ptr<c10::TensorImpl> data{
         torch::zeros({}).getIntrusivePtr()};
   } model;
-  DataLoader loader(
-      TensorDataset(torch::zeros({12, 1}), torch::zeros({12, 1})),
-      {.batch_size = 3, .shuffle = true});
+  DataLoader loader(TensorDataset(torch::zeros({12, 1}), torch::zeros({12, 1})),
+                    {.batch_size = 3, .shuffle = true});
   Trainer(quiet({.max_epochs = 2})).fit(model, loader);
 }
 
@@ -195,9 +194,9 @@ TEST(Trainer, ValidatesByTheClock) {
     if (hook == "training_step") order += 't';
     if (hook == "on_validation_start") order += 'V';
   };
-  TrainerOptions options =
-      quiet({.max_epochs = 2, .val_check_interval = "00:00:03:00",
-             .num_sanity_val_steps = 0});
+  TrainerOptions options = quiet({.max_epochs = 2,
+                                  .val_check_interval = "00:00:03:00",
+                                  .num_sanity_val_steps = 0});
   options.seams.clock = &clock;
   Trainer(options).fit(model, line_batches(5), line_batches(1));
   EXPECT_EQ(order, "tttVtttVtttVt");
@@ -217,7 +216,8 @@ TEST(Trainer, ClipsByNormAndByValue) {
       }
       double norm = 0, largest = 0;
     } model;
-    Trainer(quiet({.max_steps = 1, .gradient_clip_val = 0.01,
+    Trainer(quiet({.max_steps = 1,
+                   .gradient_clip_val = 0.01,
                    .gradient_clip_algorithm = by}))
         .fit(model, line_batches(1));
     if (by == ClipAlgorithm::kNorm) {
@@ -287,9 +287,9 @@ TEST(Trainer, EndsAtCtrlCBetweenTwoBatches) {
   };
   int ended = 0;
   TrainerOptions options = quiet({.max_epochs = 5});
-  options.callbacks = {LambdaCallback(
-      {.on_train_batch_end = [&](auto&&...) { ++ended; },
-       .on_exception = [&](auto&&...) { told = true; }})};
+  options.callbacks = {
+      LambdaCallback({.on_train_batch_end = [&](auto&&...) { ++ended; },
+                      .on_exception = [&](auto&&...) { told = true; }})};
   Trainer trainer(options);
   try {
     trainer.fit(model, line_batches(10));
@@ -310,7 +310,9 @@ TEST(Trainer, EndsAtCtrlCBetweenTwoBatches) {
 TEST(Trainer, ADeadTrainersModuleCanBeUsedOn) {
   Line model;
   const auto batches = line_batches(2);
-  { Trainer(quiet({.max_epochs = 1})).fit(model, batches); }
+  {
+    Trainer(quiet({.max_epochs = 1})).fit(model, batches);
+  }
   EXPECT_FALSE(model.has_trainer());
   EXPECT_EQ(model.current_epoch(), 0);
   Trainer(quiet({.max_epochs = 1})).fit(model, batches);

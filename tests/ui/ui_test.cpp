@@ -10,8 +10,8 @@ namespace {
 using namespace std::chrono_literals;
 
 int columns(const std::string& text) {
-  return static_cast<int>(std::ranges::count_if(
-      text, [](char c) { return (c & 0xc0) != 0x80; }));
+  return static_cast<int>(
+      std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
 const BarState kBar{.label = "Epoch 2",

@@ -73,18 +73,18 @@ class LambdaCallback final : public Callback {
   explicit LambdaCallback(LambdaCallbackOptions hooks)
       : hooks_(std::move(hooks)) {}
 
-#define BOLT_LAMBDA_SIMPLE(hook)                  \
-  void hook(Trainer& t, Module& m) override {     \
-    if (hooks_.hook) hooks_.hook(t, m);           \
+#define BOLT_LAMBDA_SIMPLE(hook)              \
+  void hook(Trainer& t, Module& m) override { \
+    if (hooks_.hook) hooks_.hook(t, m);       \
   }
-#define BOLT_LAMBDA_BATCH(hook)                                         \
-  void hook(Trainer& t, Module& m, const AnyBatch& b,                   \
-            const StepContext& s) override {                            \
-    if (hooks_.hook) hooks_.hook(t, m, b, s);                           \
+#define BOLT_LAMBDA_BATCH(hook)                                             \
+  void hook(Trainer& t, Module& m, const AnyBatch& b, const StepContext& s) \
+      override {                                                            \
+    if (hooks_.hook) hooks_.hook(t, m, b, s);                               \
   }
-#define BOLT_LAMBDA_ONE(hook, Type)                       \
-  void hook(Trainer& t, Module& m, Type x) override {     \
-    if (hooks_.hook) hooks_.hook(t, m, x);                \
+#define BOLT_LAMBDA_ONE(hook, Type)                   \
+  void hook(Trainer& t, Module& m, Type x) override { \
+    if (hooks_.hook) hooks_.hook(t, m, x);            \
   }
   BOLT_LAMBDA_ONE(setup, Stage)
   BOLT_LAMBDA_ONE(teardown, Stage)

@@ -55,20 +55,21 @@ template <class T>
 concept HasTensors = requires(T& value) { value.tensors(); };
 
 template <class T>
-concept IsExample = requires(T& value) {
-  value.data;
-  value.target;
-} && std::is_same_v<T, torch::data::Example<decltype(T::data),
-                                            decltype(T::target)>>;
+concept IsExample =
+    requires(T& value) {
+      value.data;
+      value.target;
+    } &&
+    std::is_same_v<
+        T, torch::data::Example<decltype(T::data), decltype(T::target)>>;
 
 template <class T>
-concept IsDataOnlyExample =
-    std::is_same_v<T, torch::data::TensorExample>;
+concept IsDataOnlyExample = std::is_same_v<T, torch::data::TensorExample>;
 
 /// Numbers, enums and text: parts of a batch that hold no tensor.
 template <class T>
 concept IsPlainLeaf = std::is_arithmetic_v<T> || std::is_enum_v<T> ||
-    std::is_same_v<T, std::string>;
+                      std::is_same_v<T, std::string>;
 
 template <class T>
 inline constexpr bool kAlwaysFalse = false;
@@ -170,8 +171,8 @@ class AnyBatch {
   /// Stores a batch.
   template <class B>
   B& emplace(B batch) {
-    std::optional<B>& slot = *static_cast<std::optional<B>*>(
-        storage_for(batch_ops<B>()));
+    std::optional<B>& slot =
+        *static_cast<std::optional<B>*>(storage_for(batch_ops<B>()));
     slot.emplace(std::move(batch));
     value_ = &*slot;
     return *slot;

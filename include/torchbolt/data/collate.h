@@ -24,9 +24,9 @@ at::Tensor stack_numbers(const std::vector<double>& numbers);
 
 /// Makes one batch of samples: tensors are stacked along a new first dimension,
 /// numbers become a tensor, Examples, tuples and maps are stacked part by part,
-/// texts and everything else become a vector. Throws DataError naming the sample
-/// whose shape differs. A free function `collate(std::vector<Sample>)` beside
-/// the sample type takes this one's place.
+/// texts and everything else become a vector. Throws DataError naming the
+/// sample whose shape differs. A free function `collate(std::vector<Sample>)`
+/// beside the sample type takes this one's place.
 template <class Sample>
 auto default_collate(std::vector<Sample> samples,
                      const std::string& field = "sample") {

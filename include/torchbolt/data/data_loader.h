@@ -23,7 +23,8 @@ struct DataLoaderOptions {
   bool drop_last = false;
   /// Seed of the order; none: that of torch's generator (`torch::manual_seed`).
   std::optional<uint64_t> seed{};
-  /// Threads that load ahead. They come with a later version; 0 is all there is.
+  /// Threads that load ahead. They come with a later version; 0 is all there
+  /// is.
   int64_t num_workers = 0;
 };
 
@@ -69,10 +70,10 @@ class BatchPlan {
 
 }  // namespace detail
 
-/// Batches of a dataset: any type that fulfils Dataset, such as TensorDataset, a
-/// vector of samples, or a dataset of torch::data. Its order depends on (seed,
-/// epoch) alone, and its position is state, so that a run goes on with the batch
-/// after the last one. One pass at a time, used by one thread.
+/// Batches of a dataset: any type that fulfils Dataset, such as TensorDataset,
+/// a vector of samples, or a dataset of torch::data. Its order depends on
+/// (seed, epoch) alone, and its position is state, so that a run goes on with
+/// the batch after the last one. One pass at a time, used by one thread.
 ///
 ///     bolt::DataLoader train(bolt::TensorDataset(x, y),
 ///                            {.batch_size = 64, .shuffle = true});
@@ -81,8 +82,8 @@ class BatchPlan {
 template <Dataset D>
 class DataLoader final : public BatchSource {
  public:
-  using BatchType = decltype(detail::gather(std::declval<D&>(),
-                                            std::span<const int64_t>()));
+  using BatchType =
+      decltype(detail::gather(std::declval<D&>(), std::span<const int64_t>()));
 
   /// Keeps the dataset. Throws ConfigError naming the option.
   explicit DataLoader(D dataset, const DataLoaderOptions& options = {})

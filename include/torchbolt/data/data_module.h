@@ -98,14 +98,14 @@ namespace detail {
 
 // A member that can't be named from here (private, or overloaded) was declared
 // by the class itself: it counts as overridden.
-#define BOLT_OVERRIDES(Class, Base, member)                             \
-  [] {                                                                  \
-    if constexpr (requires { &Class::member; }) {                       \
-      return !std::is_same_v<decltype(&Class::member),                  \
-                             decltype(&Base::member)>;                  \
-    } else {                                                            \
-      return true;                                                      \
-    }                                                                   \
+#define BOLT_OVERRIDES(Class, Base, member)            \
+  [] {                                                 \
+    if constexpr (requires { &Class::member; }) {      \
+      return !std::is_same_v<decltype(&Class::member), \
+                             decltype(&Base::member)>; \
+    } else {                                           \
+      return true;                                     \
+    }                                                  \
   }()
 
 template <class D, class Base>

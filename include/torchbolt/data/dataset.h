@@ -51,9 +51,8 @@ int64_t dataset_size(const D& dataset) {
 
 /// Datasets that make whole batches.
 template <class D>
-concept BatchDataset = requires(D& d, std::span<const int64_t> indices) {
-  d.get_batch(indices);
-};
+concept BatchDataset =
+    requires(D& d, std::span<const int64_t> indices) { d.get_batch(indices); };
 
 /// Datasets that make samples.
 template <class D>
@@ -98,7 +97,7 @@ auto gather(D& dataset, std::span<const int64_t> indices) {
 /// Datasets of torch::data and vectors of samples are such.
 template <class D>
 concept Dataset = requires(D& d) { d.size(); } &&
-    (detail::BatchDataset<D> || detail::SampleDataset<D> ||
-     requires(D& d) { d[std::size_t{0}]; });
+                  (detail::BatchDataset<D> || detail::SampleDataset<D> ||
+                   requires(D& d) { d[std::size_t{0}]; });
 
 }  // namespace bolt

@@ -80,11 +80,12 @@ struct BatchOf<L> {
   using type = typename L::BatchType;
 };
 template <class L>
-  requires(!requires { typename L::BatchType; } &&
-           requires(L& l) {
-             { *l.begin() };
-             { l.end() };
-           })
+  requires(
+      !requires { typename L::BatchType; } &&
+      requires(L& l) {
+        { *l.begin() };
+        { l.end() };
+      })
 struct BatchOf<L> {
   using type = std::remove_cvref_t<decltype(*std::declval<L&>().begin())>;
 };
@@ -216,8 +217,9 @@ std::shared_ptr<BatchSource> make_source(L&& loader) {
 
 /// A range whose items are loaders.
 template <class L>
-concept SeveralLoaders = !std::derived_from<std::remove_cvref_t<L>, BatchSource>
-    && std::ranges::range<L> && HasBatch<std::ranges::range_value_t<L>>;
+concept SeveralLoaders =
+    !std::derived_from<std::remove_cvref_t<L>, BatchSource> &&
+    std::ranges::range<L> && HasBatch<std::ranges::range_value_t<L>>;
 
 }  // namespace detail
 
@@ -237,8 +239,9 @@ class Loaders {
   template <class L>
     requires(!std::derived_from<std::remove_cvref_t<L>, Loaders> &&
              (detail::HasBatch<L> ||
-              std::is_convertible_v<L&&, std::shared_ptr<BatchSource>>))
-  Loaders(L&& loader) : sources_{detail::make_source(std::forward<L>(loader))} {}
+              std::is_convertible_v<L &&, std::shared_ptr<BatchSource>>))
+  Loaders(L&& loader)
+      : sources_{detail::make_source(std::forward<L>(loader))} {}
 
   /// Several, in this order.
   Loaders(std::initializer_list<Loaders> several) {

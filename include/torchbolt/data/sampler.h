@@ -31,9 +31,9 @@ class SequentialSampler final : public Sampler {
   int64_t size_;
 };
 
-/// All samples, in an order drawn anew each epoch from (seed, epoch). Fisher and
-/// Yates's shuffle (Knuth, Algorithm P) on bolt::Rng; torch's generators are
-/// left alone.
+/// All samples, in an order drawn anew each epoch from (seed, epoch). Fisher
+/// and Yates's shuffle (Knuth, Algorithm P) on bolt::Rng; torch's generators
+/// are left alone.
 class RandomSampler final : public Sampler {
  public:
   RandomSampler(int64_t size, uint64_t seed) : size_(size), seed_(seed) {}

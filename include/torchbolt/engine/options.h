@@ -60,8 +60,8 @@ class Devices {
 
   friend bool operator==(const Devices&, const Devices&) = default;
 
-  using Choice = std::variant<std::monostate, int64_t, std::string,
-                              std::vector<int64_t>>;
+  using Choice =
+      std::variant<std::monostate, int64_t, std::string, std::vector<int64_t>>;
   const Choice& choice() const { return choice_; }
 
  private:

@@ -31,8 +31,8 @@ struct CSVLoggerOptions {
 
 /// Writes metrics to save_dir/name/version_n/metrics.csv, a row for each call,
 /// and hyper-parameters to hparams.yaml beside it. The columns are the names of
-/// all metrics so far, sorted; a new one rewrites the file in one piece, so that
-/// it is whole at any moment. docs/formats/csv.md describes both files.
+/// all metrics so far, sorted; a new one rewrites the file in one piece, so
+/// that it is whole at any moment. docs/formats/csv.md describes both files.
 ///
 ///     .logger = {bolt::CSVLogger({.save_dir = "logs"})}
 class CSVLogger final : public Logger {

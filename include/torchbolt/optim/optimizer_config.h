@@ -32,8 +32,8 @@ class LRScheduler {
   template <class S>
     requires std::is_base_of_v<torch::optim::LRScheduler, S>
   LRScheduler(std::shared_ptr<S> scheduler)
-      : object_(scheduler), step_([s = scheduler.get()](double) { s->step(); }) {
-  }
+      : object_(scheduler),
+        step_([s = scheduler.get()](double) { s->step(); }) {}
 
   /// Steps on the monitored metric.
   template <class S>

@@ -33,7 +33,8 @@ enum class CallbackOrder { kTuner, kOrdinary, kCheckpoint };
 /// the module's own hook. One thread calls them all.
 ///
 ///     struct Shout : bolt::Callback {
-///       void on_train_epoch_end(bolt::Trainer&, bolt::Module& module) override {
+///       void on_train_epoch_end(bolt::Trainer&, bolt::Module& module) override
+///       {
 ///         module.print("an epoch is over");
 ///       }
 ///     };

@@ -18,9 +18,8 @@ namespace bolt {
 ///       Classifier() { register_module("net", net); }
 ///       bolt::StepOutput training_step(const Batch& batch,
 ///                                      bolt::StepContext&) override {
-///         auto loss = F::cross_entropy(net->forward(batch.data), batch.target);
-///         log("train/loss", loss);
-///         return loss;
+///         auto loss = F::cross_entropy(net->forward(batch.data),
+///         batch.target); log("train/loss", loss); return loss;
 ///       }
 ///       bolt::OptimizerConfig configure_optimizers() override {
 ///         return torch::optim::AdamW(parameters(), 1e-3);
@@ -160,7 +159,9 @@ Prediction (*forward_of())(Module&, const AnyBatch&) {
       return static_cast<M&>(m).forward(batch.as<B>());
     };
   } else if constexpr (requires(M& m, const B& b) {
-                         { m.forward(b.data) } -> std::convertible_to<Prediction>;
+                         {
+                           m.forward(b.data)
+                         } -> std::convertible_to<Prediction>;
                        }) {
     return [](Module& m, const AnyBatch& batch) -> Prediction {
       return static_cast<M&>(m).forward(batch.as<B>().data);

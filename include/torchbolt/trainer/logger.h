@@ -45,8 +45,8 @@ class Logger {
   }
   /// Creates the run (folder, connection). Called before the setup hooks.
   virtual void start() {}
-  /// Metrics at one point of the x axis. "epoch" is among them where the Trainer
-  /// adds it.
+  /// Metrics at one point of the x axis. "epoch" is among them where the
+  /// Trainer adds it.
   virtual void log_metrics(const MetricMap& metrics, int64_t step) = 0;
   /// Hyper-parameters: a map.
   virtual void log_hyperparams(const State& params) { (void)params; }

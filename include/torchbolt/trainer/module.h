@@ -142,7 +142,8 @@ class Module : public torch::nn::Module {
   /// Records a value under a name; LogOptions says where it goes. Tensors on
   /// another device are not waited for. Throws ConfigError where logging isn't
   /// allowed (docs/logging.md has the table) or the arguments contradict.
-  void log(std::string_view name, LogValue value, const LogOptions& options = {});
+  void log(std::string_view name, LogValue value,
+           const LogOptions& options = {});
   /// `log()` for each entry, with the same settings.
   void log_dict(
       std::initializer_list<std::pair<std::string_view, LogValue>> values,
@@ -175,8 +176,8 @@ class Module : public torch::nn::Module {
   /// Makes a metric part of the module, so that it moves and is saved with it,
   /// and can be logged. It must live as long as the module.
   void register_metric(std::string name, metrics::Metric& metric);
-  const std::vector<std::pair<std::string, metrics::Metric*>>& registered_metrics()
-      const {
+  const std::vector<std::pair<std::string, metrics::Metric*>>&
+  registered_metrics() const {
     return metrics_;
   }
 

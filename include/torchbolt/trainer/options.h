@@ -67,8 +67,7 @@ class TimeSpan {
 class ValCheckInterval {
  public:
   template <class T>
-    requires std::convertible_to<T, BatchLimit> &&
-             std::is_arithmetic_v<T>
+    requires std::convertible_to<T, BatchLimit> && std::is_arithmetic_v<T>
   ValCheckInterval(T batches) : value_(BatchLimit(batches)) {}
   template <class T>
     requires std::convertible_to<T, TimeSpan> && (!std::is_arithmetic_v<T>)

@@ -120,17 +120,18 @@ RunRequest request(M& module, D& data) {
 }  // namespace detail
 
 /// Runs a LightningModule: the loops, and everything around them. Make one from
-/// TrainerOptions, then call `fit`, `validate`, `test` or `predict`, as often as
-/// needed; counters and callbacks go on from call to call. Not thread-safe; two
-/// Trainers in two threads share nothing of ours.
+/// TrainerOptions, then call `fit`, `validate`, `test` or `predict`, as often
+/// as needed; counters and callbacks go on from call to call. Not thread-safe;
+/// two Trainers in two threads share nothing of ours.
 ///
 ///     bolt::Trainer trainer({.max_epochs = 3});
 ///     trainer.fit(model, train_loader, val_loader);
 ///     trainer.test(model, test_loader);
 ///
 /// Every entry point throws ConfigError before it starts work when something
-/// doesn't fit, and passes on unchanged what a hook throws, after `on_exception`
-/// has run and everything is let go of. It throws Interrupted after Ctrl-C.
+/// doesn't fit, and passes on unchanged what a hook throws, after
+/// `on_exception` has run and everything is let go of. It throws Interrupted
+/// after Ctrl-C.
 class Trainer {
  public:
   /// Throws ConfigError, naming the argument.

@@ -11,9 +11,8 @@ bool Batches::next(bolt::AnyBatch& batch) {
   if (position_ >= count_) return false;
   const int64_t first = offset_ + position_++ * batch_size_;
   const auto i = torch::arange(first, first + batch_size_);
-  auto x = torch::stack({(i % 7).to(torch::kFloat) / 7,
-                         (i % 5).to(torch::kFloat) / 5},
-                        1);
+  auto x = torch::stack(
+      {(i % 7).to(torch::kFloat) / 7, (i % 5).to(torch::kFloat) / 5}, 1);
   auto y = (i % 3).to(torch::kFloat) / 3;
   batch.emplace<Batch>({x, y});
   return true;

@@ -40,7 +40,10 @@ class Batches final : public bolt::BatchSource {
  public:
   using BatchType = Batch;
   Batches(int64_t count, int64_t batch_size, int64_t offset, bool sized)
-      : count_(count), batch_size_(batch_size), offset_(offset), sized_(sized) {}
+      : count_(count),
+        batch_size_(batch_size),
+        offset_(offset),
+        sized_(sized) {}
 
   const bolt::BatchOps& ops() const override {
     return bolt::batch_ops<Batch>();

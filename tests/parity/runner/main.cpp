@@ -47,8 +47,9 @@ int run_all(const fs::path& from, const fs::path& to) {
 int main(int argc, char** argv) try {
   const bool usable = argc == 4 && std::string(argv[2]) == "-o";
   if (!usable) {
-    std::fprintf(stderr, "usage: parity_runner SCENARIO.json|FOLDER -o "
-                         "TRACE.json|FOLDER\n");
+    std::fprintf(stderr,
+                 "usage: parity_runner SCENARIO.json|FOLDER -o "
+                 "TRACE.json|FOLDER\n");
     return 2;
   }
   torch::set_num_threads(1);

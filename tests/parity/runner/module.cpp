@@ -44,9 +44,8 @@ std::shared_ptr<torch::optim::Optimizer> make_optimizer(
         parameters, torch::optim::AdamOptions(lr).weight_decay(
                         spec.value("weight_decay", 0.0)));
   }
-  throw bolt::ConfigError({.where = "scenario",
-                           .what = "the optimizer is not known",
-                           .got = type});
+  throw bolt::ConfigError(
+      {.where = "scenario", .what = "the optimizer is not known", .got = type});
 }
 
 }  // namespace
@@ -143,10 +142,10 @@ class Model final : public bolt::LightningModule<Batch> {
   }
 
   // -- hooks that act as well
-#define PARITY_HOOK(hook)              \
-  void hook() override {               \
-    recorder_.event("mod:" #hook);     \
-    act(#hook);                        \
+#define PARITY_HOOK(hook)          \
+  void hook() override {           \
+    recorder_.event("mod:" #hook); \
+    act(#hook);                    \
   }
   PARITY_HOOK(on_fit_start)
   PARITY_HOOK(on_fit_end)
@@ -182,10 +181,8 @@ class Model final : public bolt::LightningModule<Batch> {
     act("on_before_optimizer_step");
   }
 
-#define PARITY_BATCH(hook, Context)                      \
-  void hook(const Batch&, Context& step) override {      \
-    at_batch(#hook, step);                               \
-  }
+#define PARITY_BATCH(hook, Context) \
+  void hook(const Batch&, Context& step) override { at_batch(#hook, step); }
   PARITY_BATCH(on_validation_batch_start, StepContext)
   PARITY_BATCH(on_validation_batch_end, const StepContext)
   PARITY_BATCH(on_test_batch_start, StepContext)
@@ -290,8 +287,8 @@ class Model final : public bolt::LightningModule<Batch> {
     if (kind == "sequence") {
       const auto& values = spec["values"];
       const auto last = static_cast<int64_t>(values.size()) - 1;
-      return tensor(plain(values[static_cast<std::size_t>(
-          std::min(current_epoch(), last))]));
+      return tensor(plain(
+          values[static_cast<std::size_t>(std::min(current_epoch(), last))]));
     }
     if (kind == "batch_idx") return tensor(static_cast<double>(batch_idx_));
     if (kind == "epoch") return tensor(static_cast<double>(current_epoch()));

@@ -15,20 +15,18 @@ bolt::BatchLimit limit(const Json& value) {
 }
 
 template <class T>
-Set plain(T TrainerOptions::*field) {
-  return [field](TrainerOptions& o, const Json& v) {
-    o.*field = v.get<T>();
-  };
+Set plain(T TrainerOptions::* field) {
+  return [field](TrainerOptions& o, const Json& v) { o.*field = v.get<T>(); };
 }
 
 template <class T>
-Set maybe(std::optional<T> TrainerOptions::*field) {
+Set maybe(std::optional<T> TrainerOptions::* field) {
   return [field](TrainerOptions& o, const Json& v) {
     o.*field = v.is_null() ? std::nullopt : std::optional<T>(v.get<T>());
   };
 }
 
-Set limited(std::optional<bolt::BatchLimit> TrainerOptions::*field) {
+Set limited(std::optional<bolt::BatchLimit> TrainerOptions::* field) {
   return [field](TrainerOptions& o, const Json& v) { o.*field = limit(v); };
 }
 

@@ -76,10 +76,10 @@ class Recording final : public bolt::Callback {
   PARITY_HOOK(on_after_backward)
 #undef PARITY_HOOK
 
-#define PARITY_BATCH(hook)                                      \
-  void hook(Trainer&, Module&, const AnyBatch&,                 \
-            const StepContext& step) override {                 \
-    recorder_.event("cb:" #hook, position(step));               \
+#define PARITY_BATCH(hook)                                               \
+  void hook(Trainer&, Module&, const AnyBatch&, const StepContext& step) \
+      override {                                                         \
+    recorder_.event("cb:" #hook, position(step));                        \
   }
   PARITY_BATCH(on_train_batch_start)
   PARITY_BATCH(on_validation_batch_start)
