@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <string>
 
 namespace nn = torch::nn;
@@ -42,7 +43,8 @@ struct Classifier : bolt::LightningModule<> {
 
   bolt::OptimizerConfig configure_optimizers() override {
     auto options = torch::optim::AdamWOptions(lr).weight_decay(1e-2);
-    return torch::optim::AdamW(parameters(), options);
+    auto adamw = std::make_shared<torch::optim::AdamW>(parameters(), options);
+    return {adamw, torch::optim::StepLR(*adamw, 4, 0.3)};
   }
 
   void evaluate(const std::string& stage, const Batch& batch) {

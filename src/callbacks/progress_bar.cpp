@@ -66,52 +66,94 @@ std::string metrics_text(const Trainer& trainer) {
 
 }  // namespace
 
+namespace {
+
+// Log lines go above the bar, and past it when it is gone: somebody who took
+// the log over in between may still hold this one.
+class AboveBar final : public LogSink {
+ public:
+  explicit AboveBar(std::weak_ptr<ui::Screen> screen)
+      : screen_(std::move(screen)) {}
+
+  void set_next(std::shared_ptr<LogSink> next) {
+    const std::scoped_lock lock(mutex_);
+    next_ = std::move(next);
+  }
+  void write(LogLevel level, std::string_view message) override {
+    if (const auto screen = screen_.lock()) {
+      const char* name = level == LogLevel::kWarning ? "warning: "
+                         : level == LogLevel::kError ? "error: "
+                                                     : "info: ";
+      screen->print(STDERR_FILENO, name + std::string(message));
+      return;
+    }
+    std::shared_ptr<LogSink> next;
+    {
+      const std::scoped_lock lock(mutex_);
+      next = next_;
+    }
+    if (next) next->write(level, message);
+  }
+
+ private:
+  std::weak_ptr<ui::Screen> screen_;
+  std::mutex mutex_{};
+  std::shared_ptr<LogSink> next_{};
+};
+
+// For as long as it lives, log lines go above the bar.
+class LogAbove {
+ public:
+  explicit LogAbove(const std::shared_ptr<ui::Screen>& screen)
+      : sink_(std::make_shared<AboveBar>(screen)),
+        before_(set_log_sink(sink_)) {
+    sink_->set_next(before_);
+  }
+  ~LogAbove() {
+    auto now = set_log_sink(before_);
+    // Not ours any more: it stays as it was.
+    if (now != sink_) set_log_sink(std::move(now));
+  }
+  LogAbove(const LogAbove&) = delete;
+  LogAbove& operator=(const LogAbove&) = delete;
+
+ private:
+  std::shared_ptr<AboveBar> sink_;
+  std::shared_ptr<LogSink> before_;
+};
+
+}  // namespace
+
 // What the screen's thread may touch, and nothing of the Trainer.
 struct ProgressBar::Display {
   Bar epoch{};
   Bar evaluation{};
   // Set by the screen's thread: the metrics that it shows are old.
   std::atomic<bool> wants_metrics{true};
-  std::shared_ptr<LogSink> log_before{};
-  ui::Screen screen{
-      STDERR_FILENO,
-      {.lines =
-           [this](int width, bool colour) {
-             std::vector<std::string> lines;
-             for (Bar* bar : {&epoch, &evaluation}) {
-               if (const auto state = bar->look()) {
-                 lines.push_back(ui::draw_bar(*state, width, colour));
-               }
-             }
-             wants_metrics.store(true, std::memory_order_relaxed);
-             return lines;
-           },
-       .plain =
-           [this] {
-             const auto state = epoch.look();
-             wants_metrics.store(true, std::memory_order_relaxed);
-             return state ? ui::describe(*state) : std::string();
-           }}};
-};
+  std::shared_ptr<ui::Screen> screen = std::make_shared<ui::Screen>(
+      STDERR_FILENO, ui::Screen::Source{.lines =
+                                            [this](int width, bool colour) {
+                                              return lines(width, colour);
+                                            },
+                                        .plain = [this] { return plain(); }});
+  std::optional<LogAbove> log{};
 
-namespace {
-
-// Log lines go above the bar.
-class AboveBar final : public LogSink {
- public:
-  AboveBar(ui::Screen& screen) : screen_(screen) {}
-  void write(LogLevel level, std::string_view message) override {
-    const char* name = level == LogLevel::kWarning ? "warning: "
-                       : level == LogLevel::kError ? "error: "
-                                                   : "info: ";
-    screen_.print(STDERR_FILENO, name + std::string(message));
+  std::vector<std::string> lines(int width, bool colour) {
+    std::vector<std::string> drawn;
+    for (Bar* bar : {&epoch, &evaluation}) {
+      if (const auto state = bar->look()) {
+        drawn.push_back(ui::draw_bar(*state, width, colour));
+      }
+    }
+    wants_metrics.store(true, std::memory_order_relaxed);
+    return drawn;
   }
-
- private:
-  ui::Screen& screen_;
+  std::string plain() {
+    wants_metrics.store(true, std::memory_order_relaxed);
+    const auto state = epoch.look();
+    return state ? ui::describe(*state) : std::string();
+  }
 };
-
-}  // namespace
 
 ProgressBar::ProgressBar() = default;
 ProgressBar::~ProgressBar() = default;
@@ -119,18 +161,16 @@ ProgressBar::~ProgressBar() = default;
 void ProgressBar::setup(Trainer& trainer, Module&, Stage) {
   if (!trainer.is_global_zero()) return;
   display_ = std::make_unique<Display>();
-  ui::Screen& screen = display_->screen;
-  if (screen.terminal()) {
-    display_->log_before = set_log_sink(std::make_shared<AboveBar>(screen));
-  }
+  if (display_->screen->terminal()) display_->log.emplace(display_->screen);
   trainer.set_print_target(
-      [&screen](std::string_view line) { screen.print(STDOUT_FILENO, line); });
+      [screen = std::weak_ptr(display_->screen)](std::string_view line) {
+        if (const auto alive = screen.lock()) alive->print(STDOUT_FILENO, line);
+      });
 }
 
 void ProgressBar::close(Trainer& trainer) {
   if (display_ == nullptr) return;
   trainer.set_print_target({});
-  if (display_->log_before) set_log_sink(std::move(display_->log_before));
   display_.reset();
 }
 
@@ -167,7 +207,7 @@ void ProgressBar::on_train_epoch_end(Trainer& trainer, Module&) {
   const auto state = display_->epoch.look();
   display_->epoch.hide();
   // The finished epoch stays on the screen, above what follows.
-  if (state) display_->screen.print(STDERR_FILENO, ui::describe(*state));
+  if (state) display_->screen->print(STDERR_FILENO, ui::describe(*state));
 }
 
 void ProgressBar::begin_evaluation(const Trainer& trainer, const char* label,

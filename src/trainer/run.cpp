@@ -108,13 +108,13 @@ Predictions TrainerCore::predict(RunRequest what) {
 
 void TrainerCore::connect(RunRequest what) {
   request = std::move(what);
-  if (request.ckpt_path) throw not_yet("ckpt_path", *request.ckpt_path);
   forget_module();
   module = request.module;
   module_hooks = request.module_hooks;
   data = request.data;
   data_hooks = request.data_hooks;
   TrainerAccess::attach(*module, &trainer);
+  if (request.ckpt_path) throw not_yet("ckpt_path", *request.ckpt_path);
   if (*function == Stage::kFit) {
     fit_loop->forget_data();
     resolve_epoch_limits();
