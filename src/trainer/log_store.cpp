@@ -20,10 +20,11 @@ std::string where(Hook hook) { return std::string(hook_name(hook)); }
 double read_host(const at::Tensor& tensor) {
   if (tensor.layout() == at::kStrided) {
     if (tensor.scalar_type() == at::kFloat) {
-      return static_cast<double>(*tensor.const_data_ptr<float>());
+      return static_cast<double>(
+          *static_cast<const float*>(tensor.const_data_ptr()));
     }
     if (tensor.scalar_type() == at::kDouble) {
-      return *tensor.const_data_ptr<double>();
+      return *static_cast<const double*>(tensor.const_data_ptr());
     }
   }
   return tensor.item<double>();
