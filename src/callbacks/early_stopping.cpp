@@ -53,10 +53,8 @@ EarlyStopping::EarlyStopping(EarlyStoppingOptions options)
 
 void EarlyStopping::setup(Trainer& trainer, Module&, Stage) {
   const TrainerOptions& o = trainer.options();
-  const ValCheckInterval& interval = *o.val_check_interval;
-  const bool once_per_epoch = !interval.is_time() &&
-                              interval.batches() == BatchLimit(1.0) &&
-                              o.check_val_every_n_epoch == 1;
+  const bool once_per_epoch =
+      o.val_check_interval->is_one() && o.check_val_every_n_epoch == 1;
   on_train_epoch_end_ =
       options_.check_on_train_epoch_end.value_or(once_per_epoch);
 }

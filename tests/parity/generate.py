@@ -110,6 +110,8 @@ def make(r, number):
         scenario["callbacks"] = [{"type": "EarlyStopping", "monitor": name, "patience": r.randint(0, 2), "mode": r.choice(["min", "max"]),
                                   "min_delta": r.choice([0.0, 0.1]), "strict": r.random() < .7, "check_finite": r.random() < .5}]
         if r.random() < .3:
+            scenario["callbacks"][0]["check_on_train_epoch_end"] = r.random() < .5
+        if r.random() < .3:
             scenario["callbacks"][0]["stopping_threshold"] = 1.5
         if r.random() < .3:
             scenario["callbacks"][0]["divergence_threshold"] = 4.0

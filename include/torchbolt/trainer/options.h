@@ -78,6 +78,12 @@ class ValCheckInterval {
     return std::get<TimeSpan>(value_).time();
   }
   const BatchLimit& batches() const { return std::get<BatchLimit>(value_); }
+  /// Whether it is 1, as a share or as a count: Lightning, where 1 == 1.0,
+  /// takes either for "once per epoch" when it chooses a callback's default.
+  bool is_one() const {
+    return !is_time() && (batches().is_count() ? batches().count() == 1
+                                               : batches().share() == 1.0);
+  }
 
   friend bool operator==(const ValCheckInterval&,
                          const ValCheckInterval&) = default;
