@@ -12,6 +12,7 @@
 
 #include "trainer/checks.h"
 #include "trainer/core.h"
+#include "trainer/modes.h"
 
 // The training loop. Read from the top: run() is a fit, run_epoch() an epoch,
 // advance() a batch, optimize() the step of the optimizer. The order of hooks
@@ -69,6 +70,11 @@ void FitLoop::start() {
     core_.stage = RunningStage::kValidate;
     validation_.setup_data();
     core_.stage = RunningStage::kTrain;
+  }
+  if (const int64_t in_eval = count_eval(*core_.module); in_eval > 0) {
+    log_warning("[Trainer.fit] " + std::to_string(in_eval) +
+                " module(s) are in eval mode as training starts; if that is "
+                "not meant, call train()");
   }
   core_.hook(Hook::kOnTrainStart, &Callback::on_train_start,
              &Module::on_train_start);

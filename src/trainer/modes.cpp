@@ -27,6 +27,12 @@ void note_modes(Module& module) {
        [&](torch::nn::Module& m) { modes.emplace_back(&m, m.is_training()); });
 }
 
+int64_t count_eval(Module& module) {
+  int64_t count = 0;
+  walk(module, [&](torch::nn::Module& m) { count += m.is_training() ? 0 : 1; });
+  return count;
+}
+
 void restore_modes(Module& module) {
   // Set one by one: train() sets the children too, so outer ones go first, and
   // the list is in that order.

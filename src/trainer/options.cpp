@@ -81,9 +81,19 @@ BatchLimit checked(std::string_view argument, const BatchLimit& limit) {
   refuse(argument, limit.text(), kExpected);
 }
 
+// 1 and 1.0 are easily taken for each other: said aloud.
+void tell_one(std::string_view argument, const BatchLimit& limit) {
+  if (limit == BatchLimit(1)) {
+    log_info("[Trainer] " + std::string(argument) + "=1 is one batch");
+  } else if (limit == BatchLimit(1.0)) {
+    log_info("[Trainer] " + std::string(argument) + "=1.0 is all batches");
+  }
+}
+
 void check_limits(TrainerOptions& o) {
   const auto fill = [](std::string_view argument,
                        std::optional<BatchLimit>& limit) {
+    if (limit) tell_one(argument, *limit);
     limit = checked(argument, limit.value_or(BatchLimit(1.0)));
   };
   o.overfit_batches = checked("overfit_batches", o.overfit_batches);

@@ -164,6 +164,19 @@ TEST(DataLoader, RefusesWrongOptionsAndTakesNoData) {
   EXPECT_THROW(TensorDataset(torch::zeros({3}), torch::zeros({4})), DataError);
 }
 
+TEST(DatasetsModule, ShufflesTheTrainingDataAlone) {
+  DatasetsModule<TensorDataset> data({.train = numbers(20), .test = numbers(6)},
+                                     {.batch_size = 4, .seed = 1});
+  EXPECT_TRUE(data.train_dataloader()[0].shuffled());
+  EXPECT_FALSE(data.test_dataloader()[0].shuffled());
+  EXPECT_FALSE(data.val_dataloader().defined());
+  EXPECT_EQ(data.hooks(),
+            (DataHooks{.train_dataloader = true, .test_dataloader = true}));
+  EXPECT_EQ(describe(data),
+            "{Train dataloader: size=5}\n{Validation dataloader: None}\n"
+            "{Test dataloader: size=2}\n{Predict dataloader: None}");
+}
+
 int count(Loaders loaders) {
   int batches = 0;
   AnyBatch batch;

@@ -198,6 +198,16 @@ TEST(Run, NoBatchesIsNoError) {
   EXPECT_EQ(log.count("no training batches"), 1);
 }
 
+TEST(Run, WarnsOfModulesInEvalModeAndSaysWhatOneMeans) {
+  const testing::LogCapture log;
+  Line line;
+  line.layer->eval();
+  Trainer(quiet({.max_epochs = 1, .limit_train_batches = 1}))
+      .fit(line, line_batches(2));
+  EXPECT_EQ(log.count("1 module(s) are in eval mode"), 1);
+  EXPECT_EQ(log.count("limit_train_batches=1 is one batch"), 1);
+}
+
 TEST(Run, DetectAnomalyNamesTheStepOfANaN) {
   struct Broken : Line {
     StepOutput training_step(const Batch& batch, StepContext& step) override {

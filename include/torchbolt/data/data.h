@@ -7,6 +7,7 @@
 #include <torchbolt/data/data_loader.h>
 #include <torchbolt/data/data_module.h>
 #include <torchbolt/data/dataset.h>
+#include <torchbolt/data/datasets_module.h>
 #include <torchbolt/data/idx.h>
 #include <torchbolt/data/loader.h>
 #include <torchbolt/data/sampler.h>

@@ -118,6 +118,14 @@ class Callback {
   /// An entry point ends with this exception; it is rethrown afterwards.
   virtual void on_exception(Trainer&, Module&, std::exception_ptr) {}
 
+  /// As the module's hooks of these names.
+  virtual void on_save_checkpoint(Trainer&, Module&, State& checkpoint) {
+    (void)checkpoint;
+  }
+  virtual void on_load_checkpoint(Trainer&, Module&, const State& checkpoint) {
+    (void)checkpoint;
+  }
+
   /// What a checkpoint keeps of the callback; none = nothing.
   virtual State state() const { return {}; }
   virtual void load_state(const State& state) { (void)state; }

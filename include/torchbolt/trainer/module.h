@@ -131,6 +131,11 @@ class Module : public torch::nn::Module {
   virtual Loaders test_dataloader() { return {}; }
   virtual Loaders predict_dataloader() { return {}; }
 
+  /// A checkpoint is about to be written, or was read: a map to add to, or to
+  /// take from. Checkpoints come with a later version; nothing calls these yet.
+  virtual void on_save_checkpoint(State& checkpoint) { (void)checkpoint; }
+  virtual void on_load_checkpoint(const State& checkpoint) { (void)checkpoint; }
+
   /// Which steps and hooks there are. The Trainer reads it off the static type
   /// that it is given; override it where that is not the whole truth (a module
   /// passed as its base class, or one that decides at run time):
