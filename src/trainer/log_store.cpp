@@ -165,6 +165,11 @@ void LogStore::log(Hook hook, std::string_view name, const LogValue& value,
 void LogStore::accumulate(Entry& entry, const LogValue& value, double weight) {
   Scalar scalar = to_scalar(value);
   if (entry.meta.on_epoch) {
+    // Once on a device, the sum stays there.
+    if (entry.sum.tensor.defined() && !scalar.tensor.defined()) {
+      scalar.tensor =
+          at::scalar_tensor(scalar.number, entry.sum.tensor.options());
+    }
     if (scalar.tensor.defined()) {
       fold_device(entry.sum, entry.meta.reduce_fx, scalar.tensor, weight);
     } else {

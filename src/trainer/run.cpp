@@ -21,10 +21,33 @@
 // the list of what happens, in order.
 
 namespace bolt::detail {
+namespace {
+
+// The process's own setting stays, unless the run asks for more.
+class AnomalyScope {
+ public:
+  using Mode = torch::autograd::AnomalyMode;
+  explicit AnomalyScope(bool on) : before_(Mode::is_enabled()) {
+    if (on) Mode::set_enabled(true);
+  }
+  ~AnomalyScope() { Mode::set_enabled(before_); }
+  AnomalyScope(const AnomalyScope&) = delete;
+  AnomalyScope& operator=(const AnomalyScope&) = delete;
+
+ private:
+  bool before_;
+};
+
+}  // namespace
 
 template <class Body>
 void TrainerCore::run(Stage of, RunningStage running, RunRequest what,
                       Body body) {
+  if (status == RunStatus::kRunning) {
+    throw ConfigError({.where = "Trainer." + std::string(to_string(of)),
+                       .what = "the Trainer is running already",
+                       .tip = "use another Trainer inside of a hook"});
+  }
   function = of;
   stage = running;
   status = RunStatus::kRunning;
@@ -72,10 +95,7 @@ void TrainerCore::fit(RunRequest what) {
       stage = before;
     }
     log.use(&fit_loop->store());
-    torch::autograd::AnomalyMode::set_enabled(options.detect_anomaly);
-    struct AnomalyOff {
-      ~AnomalyOff() { torch::autograd::AnomalyMode::set_enabled(false); }
-    } const off;
+    const AnomalyScope anomaly(options.detect_anomaly);
     fit_loop->run();
   });
 }
@@ -110,6 +130,11 @@ void TrainerCore::connect(RunRequest what) {
   request = std::move(what);
   forget_module();
   module = request.module;
+  // A module is one Trainer's at a time, so that one alone has to hear when it
+  // goes.
+  if (module->has_trainer()) {
+    TrainerAccess::core(module->trainer()).forget_module();
+  }
   module_hooks = request.module_hooks;
   data = request.data;
   data_hooks = request.data_hooks;

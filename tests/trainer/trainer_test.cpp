@@ -318,6 +318,33 @@ TEST(Trainer, ADeadTrainersModuleCanBeUsedOn) {
   Trainer(quiet({.max_epochs = 1})).fit(model, batches);
 }
 
+TEST(Trainer, AModuleMayGoThatTwoTrainersHad) {
+  const auto batches = line_batches(2);
+  Trainer a(quiet({.max_epochs = 1}));
+  Trainer b(quiet({.max_epochs = 1}));
+  {
+    Line model;
+    a.fit(model, batches);
+    b.fit(model, batches);
+    EXPECT_EQ(&model.trainer(), &b);
+    EXPECT_THROW(a.module(), ConfigError);
+  }
+  EXPECT_THROW(b.module(), ConfigError);
+  Line next;
+  a.validate(next, batches, {.verbose = false});
+}
+
+TEST(Trainer, RefusesToRunInsideItsOwnRun) {
+  Line model;
+  const auto batches = line_batches(2);
+  Trainer trainer(quiet({.max_epochs = 1}));
+  model.on_hook = [&](const std::string& hook) {
+    if (hook == "on_train_epoch_end") trainer.validate(model, batches);
+  };
+  EXPECT_TRUE(has(message_of<ConfigError>([&] { trainer.fit(model, batches); }),
+                  {"Trainer.validate", "running already"}));
+}
+
 TEST(Trainer, MetricObjectsMayGoWithTheirModule) {
   struct Measured : Line {
     Measured() { register_metric("mean", mean); }
