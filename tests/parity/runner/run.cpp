@@ -22,7 +22,7 @@ struct Folder {
 };
 
 // A run of one scenario: what its actions share.
-struct Session {
+struct Job {
   const Json& scenario;
   Recorder recorder{};
   std::shared_ptr<bolt::LightningModule<Batch>> model{};
@@ -31,7 +31,7 @@ struct Session {
   Folder folder{};
 };
 
-void construct(Session& s, const Json& action) {
+void construct(Job& s, const Json& action) {
   s.trainer.reset();
   s.recorder = {};
   s.model = make_model(s.scenario.value("module", Json::object()),
@@ -65,7 +65,7 @@ Json metrics(const bolt::MetricMap& map) {
 }
 
 // What is run, and its results where it has some.
-Json perform(Session& s, const Json& action) {
+Json perform(Job& s, const Json& action) {
   const auto what = action["do"].get<std::string>();
   bolt::EvaluateOptions options{.verbose = false};
   bolt::FitOptions fit;
@@ -93,7 +93,7 @@ Json batches(int64_t n) {
   return n;
 }
 
-void summarise(const Session& s, Json& done) {
+void summarise(const Job& s, Json& done) {
   const bolt::Trainer& t = *s.trainer;
   done["events"] = s.recorder.events;
   done["logger_calls"] = s.recorder.logger_calls;
@@ -137,7 +137,7 @@ Json error_of(const std::string& phase) {
 }  // namespace
 
 Json run(const Json& scenario) {
-  Session s{.scenario = scenario};
+  Job s{.scenario = scenario};
   Json trace{{"name", scenario["name"]}, {"actions", Json::array()}};
   for (const Json& action : scenario["actions"]) {
     Json done{{"do", action["do"]}, {"error", nullptr}};
