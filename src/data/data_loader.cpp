@@ -12,6 +12,12 @@ uint64_t default_seed() {
   return at::globalContext().defaultGenerator(at::kCPU).current_seed();
 }
 
+// A stream for each batch, none of them that of an epoch's order.
+Rng batch_rng(uint64_t seed, int64_t epoch, int64_t batch) {
+  Rng of_epoch(~seed, static_cast<uint64_t>(epoch));
+  return Rng(of_epoch.next(), static_cast<uint64_t>(batch));
+}
+
 }  // namespace
 
 BatchPlan::BatchPlan(int64_t samples, const DataLoaderOptions& options)
@@ -19,7 +25,7 @@ BatchPlan::BatchPlan(int64_t samples, const DataLoaderOptions& options)
       batch_size_(options.batch_size),
       drop_last_(options.drop_last),
       shuffle_(options.shuffle),
-      seed_(options.seed.value_or(options.shuffle ? default_seed() : 0)) {
+      seed_(options.seed ? *options.seed : default_seed()) {
   if (batch_size_ < 1) {
     throw ConfigError({.where = "DataLoader",
                        .what = "batch_size is too small",
@@ -52,9 +58,12 @@ void BatchPlan::start() {
 
 std::optional<BatchPlan::Slice> BatchPlan::next() {
   if (position_ >= batches()) return std::nullopt;
-  const int64_t first = position_++ * batch_size_;
+  const int64_t batch = position_++;
+  const int64_t first = batch * batch_size_;
   const int64_t count = std::min(batch_size_, samples_ - first);
-  Slice slice{.first = first, .count = count};
+  Slice slice{.first = first,
+              .count = count,
+              .rng = batch_rng(seed_, epoch_, batch)};
   if (!order_.empty()) {
     slice.indices = order_.subspan(static_cast<std::size_t>(first),
                                    static_cast<std::size_t>(count));

@@ -128,6 +128,40 @@ TEST(DataLoader, GoesOnBehindTheBatchesGivenOut) {
   }
 }
 
+struct Noisy {
+  std::size_t size() const { return 10; }
+  torch::Tensor get(std::size_t index, Rng& rng) const {
+    return torch::tensor(static_cast<double>(index) + rng.uniform());
+  }
+};
+
+TEST(DataLoader, WhatIsRandomDependsOnSeedEpochAndBatchAlone) {
+  const auto batches = [](DataLoader<Noisy>& loader, int64_t epoch) {
+    loader.set_epoch(epoch);
+    std::vector<torch::Tensor> all;
+    for (const auto& batch : loader) all.push_back(batch);
+    return torch::cat(all);
+  };
+  const DataLoaderOptions options{.batch_size = 4, .seed = 3};
+  DataLoader a(Noisy{}, options), b(Noisy{}, options);
+  const auto first = batches(a, 1);
+  EXPECT_TRUE(torch::equal(first.floor(), torch::arange(10, torch::kDouble)));
+  EXPECT_FALSE(torch::equal(first - first.floor(),
+                            (first - first.floor())[0].expand({10})));
+  EXPECT_FALSE(torch::equal(batches(a, 2), first));
+  EXPECT_TRUE(torch::equal(batches(b, 1), first));
+
+  DataLoader resumed(Noisy{}, options);
+  AnyBatch batch;
+  b.set_epoch(1);
+  b.start();
+  b.next(batch);
+  resumed.load_state(b.state());
+  resumed.start();
+  resumed.next(batch);
+  EXPECT_TRUE(torch::equal(batch.as<torch::Tensor>(), first.slice(0, 4, 8)));
+}
+
 TEST(DataLoader, RefusesTheStateOfOtherData) {
   DataLoader a(numbers(20), {.batch_size = 4});
   DataLoader b(numbers(21), {.batch_size = 4});

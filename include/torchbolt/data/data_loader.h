@@ -46,6 +46,8 @@ class BatchPlan {
     int64_t count = 0;
     /// Empty: first, first + 1, …
     std::span<const int64_t> indices{};
+    /// For what is random in the batch: a function of (seed, epoch, batch).
+    Rng rng;
   };
   std::optional<Slice> next();
   bool shuffled() const { return shuffle_; }
@@ -82,8 +84,9 @@ class BatchPlan {
 template <Dataset D>
 class DataLoader final : public BatchSource {
  public:
-  using BatchType =
-      decltype(detail::gather(std::declval<D&>(), std::span<const int64_t>()));
+  using BatchType = decltype(detail::gather(std::declval<D&>(),
+                                            std::span<const int64_t>(),
+                                            std::declval<Rng&>()));
 
   /// Keeps the dataset. Throws ConfigError naming the option.
   explicit DataLoader(D dataset, const DataLoaderOptions& options = {})
@@ -105,7 +108,7 @@ class DataLoader final : public BatchSource {
   void load_state(const State& state) override { plan_.load_state(state); }
 
   bool next(AnyBatch& batch) override {
-    const auto slice = plan_.next();
+    auto slice = plan_.next();
     if (!slice) return false;
     batch.emplace<BatchType>(fetch(*slice));
     return true;
@@ -138,9 +141,9 @@ class DataLoader final : public BatchSource {
   std::default_sentinel_t end() const { return {}; }
 
  private:
-  BatchType fetch(const detail::BatchPlan::Slice& slice) {
+  BatchType fetch(detail::BatchPlan::Slice& slice) {
     if (!slice.indices.empty()) {
-      return detail::gather(*dataset_, slice.indices);
+      return detail::gather(*dataset_, slice.indices, slice.rng);
     }
     if constexpr (detail::RangeDataset<D>) {
       return dataset_->get_range(slice.first, slice.count);
@@ -149,7 +152,8 @@ class DataLoader final : public BatchSource {
       for (int64_t k = 0; k < slice.count; ++k) {
         counted_[static_cast<std::size_t>(k)] = slice.first + k;
       }
-      return detail::gather(*dataset_, std::span<const int64_t>(counted_));
+      return detail::gather(*dataset_, std::span<const int64_t>(counted_),
+                            slice.rng);
     }
   }
 

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <torchbolt/data/batch.h>
 #include <torchbolt/data/collate.h>
+#include <torchbolt/state/rng.h>
 
 #include <concepts>
 #include <cstdint>
@@ -52,35 +53,46 @@ int64_t dataset_size(const D& dataset) {
 /// Datasets that make whole batches.
 template <class D>
 concept BatchDataset =
+    requires(D& d, std::span<const int64_t> indices, Rng& rng) {
+      d.get_batch(indices, rng);
+    } ||
     requires(D& d, std::span<const int64_t> indices) { d.get_batch(indices); };
 
 /// Datasets that make samples.
 template <class D>
-concept SampleDataset = requires(D& d, std::size_t index) { d.get(index); };
+concept SampleDataset =
+    requires(D& d, std::size_t index, Rng& rng) { d.get(index, rng); } ||
+    requires(D& d, std::size_t index) { d.get(index); } ||
+    requires(D& d) { d[std::size_t{0}]; };
 
 /// Datasets that can be had in runs without a copy.
 template <class D>
 concept RangeDataset = requires(const D& d, int64_t n) { d.get_range(n, n); };
 
 template <class D>
-auto sample_at(D& dataset, int64_t index) {
-  if constexpr (SampleDataset<D>) {
-    return dataset.get(static_cast<std::size_t>(index));
+auto sample_at(D& dataset, int64_t index, Rng& rng) {
+  const auto at = static_cast<std::size_t>(index);
+  if constexpr (requires { dataset.get(at, rng); }) {
+    return dataset.get(at, rng);
+  } else if constexpr (requires { dataset.get(at); }) {
+    return dataset.get(at);
   } else {
-    return dataset[static_cast<std::size_t>(index)];
+    return dataset[at];
   }
 }
 
 template <class D>
-auto gather(D& dataset, std::span<const int64_t> indices) {
-  if constexpr (BatchDataset<D>) {
+auto gather(D& dataset, std::span<const int64_t> indices, Rng& rng) {
+  if constexpr (requires { dataset.get_batch(indices, rng); }) {
+    return dataset.get_batch(indices, rng);
+  } else if constexpr (BatchDataset<D>) {
     return dataset.get_batch(indices);
   } else {
-    using Sample = std::remove_cvref_t<decltype(sample_at(dataset, 0))>;
+    using Sample = std::remove_cvref_t<decltype(sample_at(dataset, 0, rng))>;
     std::vector<Sample> samples;
     samples.reserve(indices.size());
     for (const int64_t index : indices) {
-      samples.push_back(sample_at(dataset, index));
+      samples.push_back(sample_at(dataset, index, rng));
     }
     if constexpr (requires { collate(std::move(samples)); }) {
       return collate(std::move(samples));
@@ -94,10 +106,12 @@ auto gather(D& dataset, std::span<const int64_t> indices) {
 
 /// A dataset that a DataLoader can read: has `size()`, and either
 /// `get_batch(std::span<const int64_t>)`, or `get(index)`, or `[index]`.
-/// Datasets of torch::data and vectors of samples are such.
+/// Datasets of torch::data and vectors of samples are such. One that draws
+/// random numbers takes them from a `bolt::Rng&`, as the last argument of
+/// `get_batch` or `get`: what it draws then depends on (seed, epoch, batch)
+/// alone, however many threads load, and a resumed run repeats it.
 template <class D>
 concept Dataset = requires(D& d) { d.size(); } &&
-                  (detail::BatchDataset<D> || detail::SampleDataset<D> ||
-                   requires(D& d) { d[std::size_t{0}]; });
+                  (detail::BatchDataset<D> || detail::SampleDataset<D>);
 
 }  // namespace bolt

@@ -40,6 +40,8 @@ class Rng {
   uint64_t next();
   /// Uniform in 0 … n-1, without bias (Lemire 2019). n > 0.
   uint64_t below(uint64_t n);
+  /// Uniform in [0, 1), a multiple of 2^-53.
+  double uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
 
   State state() const { return static_cast<int64_t>(state_); }
   void load_state(const State& state) {
