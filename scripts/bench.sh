@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# The cost of a step under the Trainer, against the loop written by hand, and,
-# with --peers, against Python's frameworks on the same workloads.
+# The cost of a step under the Trainer, against the loop written by hand, and
+# against other frameworks on the same workloads.
 #
-#   scripts/bench.sh [--peers [run.py's arguments]]
+#   scripts/bench.sh                      everything; the peers on W1 and W2
+#   scripts/bench.sh --quick              without the peers
+#   scripts/bench.sh ARGUMENTS            those of benchmarks/peers/run.py, such
+#                                         as --peer lightning --workload W5
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,10 +34,12 @@ for variant in trainer trainer_log; do
     $((with - hand)) "$(awk "BEGIN {print 100 * ($with - $hand) / $hand}")"
 done
 
-if [ "${1:-}" = --peers ]; then
-  shift
-  echo "== peers"
-  python=$(scripts/python_env.sh benchmarks/peers/requirements.txt)
-  (cd benchmarks/peers && unset OMP_NUM_THREADS && "$python" run.py "$@" &&
-    "$python" table.py results.jsonl)
-fi
+[ "${1:-}" != --quick ] || exit 0
+[ $# -gt 0 ] || set -- --workload W1 W2 --repeats 3
+echo "== peers"
+python=$(scripts/python_env.sh benchmarks/peers/requirements.txt)
+cd benchmarks/peers
+unset OMP_NUM_THREADS
+rm -f results.jsonl
+"$python" run.py "$@"
+"$python" table.py results.jsonl

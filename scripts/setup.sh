@@ -18,7 +18,7 @@ packages_for() {
     build) echo cmake ninja-build clang-19 libstdc++-12-dev libspdlog-dev \
       zlib1g-dev mold python3-minimal python3-pip ;;
     example) echo dataset-fashion-mnist ;;
-      test) echo libgtest-dev nlohmann-json3-dev g++ ccache dataset-fashion-mnist \
+    test) echo libgtest-dev nlohmann-json3-dev g++ ccache dataset-fashion-mnist \
       libbenchmark-dev libclang-rt-19-dev python3-venv ;;
     bench) echo valgrind python3-venv ;;
     *) fail "unknown part '$1'; known: build, example, test, bench" ;;
@@ -33,21 +33,26 @@ missing_packages() {
   done
 }
 
+as_root=()
+# Everything that is missing is named at once, not one step's part after the
+# other.
+may_install() {
+  local missing
+  mapfile -t missing < <(missing_packages "$@")
+  [ ${#missing[@]} -gt 0 ] || return 0
+  command -v apt-get >/dev/null ||
+    fail "no apt-get here; install by hand what these Debian packages hold: ${missing[*]}"
+  [ "$(id -u)" != 0 ] || return 0
+  command -v sudo >/dev/null && sudo -n true 2>/dev/null ||
+    fail "these packages are missing; ask whoever may install them to run:
+  apt-get install --no-install-recommends ${missing[*]}"
+  as_root=(sudo -n)
+}
+
 install() {
   local missing
   mapfile -t missing < <(missing_packages "$@")
   [ ${#missing[@]} -gt 0 ] || return 0
-  local as_root=()
-  if [ "$(id -u)" != 0 ]; then
-    if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-      as_root=(sudo -n)
-    else
-      fail "these packages are missing; ask whoever may install them to run:
-  apt-get install --no-install-recommends ${missing[*]}"
-    fi
-  fi
-  command -v apt-get >/dev/null ||
-    fail "no apt-get here; install by hand what these Debian packages hold: ${missing[*]}"
   say "installing ${missing[*]}"
   local log
   log=$(mktemp)
@@ -134,6 +139,7 @@ main() {
     # shellcheck disable=SC2207
     packages+=($(packages_for "$part"))
   done
+  may_install "${packages[@]}"
   start_download # beside the packages
   install "${packages[@]}"
   get_libtorch
