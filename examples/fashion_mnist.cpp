@@ -1,5 +1,5 @@
-// Trains a small network on Fashion-MNIST's 60,000 images and tests it on the
-// 10,000 others.
+// Trains a small network on Fashion-MNIST's 60,000 images, the last 5,000 of
+// them for validation, and tests it on the 10,000 others.
 //
 //   scripts/quickstart.sh                        does all that is needed
 //   build/dev/bin/fashion_mnist --epochs 5       after that

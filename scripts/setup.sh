@@ -120,6 +120,8 @@ get_libtorch() {
 }
 
 download_pid=
+# An end before its time ends the download too.
+trap '[ -z "$download_pid" ] || kill "$download_pid" 2>/dev/null || true' EXIT
 start_download() {
   libtorch_is_there && return 0
   [ "$(uname -m)" = x86_64 ] || return 0
@@ -129,7 +131,9 @@ start_download() {
 }
 wait_for_download() {
   # Once more, where a broken connection ended the first try.
-  wait "$download_pid" || { say "downloading again"; download; }
+  local pid=$download_pid
+  download_pid=
+  wait "$pid" || { say "downloading again"; download; }
 }
 
 main() {

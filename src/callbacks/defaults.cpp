@@ -1,5 +1,6 @@
 #include <torchbolt/callbacks/progress_bar.h>
 #include <torchbolt/callbacks/timer.h>
+#include <torchbolt/core/log.h>
 #include <torchbolt/core/number.h>
 #include <torchbolt/loggers/csv_logger.h>
 #include <torchbolt/trainer/defaults.h>
@@ -25,7 +26,9 @@ std::vector<std::shared_ptr<Callback>> default_callbacks(
     return std::ranges::any_of(of_user, [&](const auto& c) { return is(*c); });
   };
   std::vector<std::shared_ptr<Callback>> made;
-  if (options.max_time && !has(is_timer)) {
+  if (options.max_time && has(is_timer)) {
+    log_info("[Trainer] max_time is left aside: there is a Timer already");
+  } else if (options.max_time) {
     made.push_back(
         std::make_shared<Timer>(TimerOptions{.duration = options.max_time}));
   }

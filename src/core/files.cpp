@@ -44,6 +44,19 @@ void write_all(int fd, std::string_view bytes,
   }
 }
 
+// There is no way to ask without setting it, but for Linux's own.
+mode_t current_umask() {
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  while (status >> word) {
+    if (word != "Umask:") continue;
+    unsigned mask = 0;
+    status >> std::oct >> mask;
+    return static_cast<mode_t>(mask);
+  }
+  return 022;
+}
+
 }  // namespace
 
 void write_atomic(const std::filesystem::path& path, std::string_view bytes) {
@@ -55,7 +68,7 @@ void write_atomic(const std::filesystem::path& path, std::string_view bytes) {
   if (file.get() < 0) fail("can't write into the folder", path, errno);
   try {
     write_all(file.get(), bytes, path);
-    ::fchmod(file.get(), 0644);
+    ::fchmod(file.get(), 0666 & ~current_umask());
     if (::fsync(file.get()) != 0) fail("can't flush", path, errno);
     if (::rename(temporary.c_str(), path.c_str()) != 0) {
       fail("can't rename the new file to this", path, errno);

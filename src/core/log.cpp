@@ -27,6 +27,7 @@ class StderrSink final : public LogSink {
       : logger_("torchbolt",
                 std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
     logger_.set_pattern("%l: %v");
+    logger_.set_level(spdlog::level::debug);
   }
   void write(LogLevel level, std::string_view message) override {
     logger_.log(spdlog_level(level), "{}", message);

@@ -44,7 +44,13 @@ Fabric::Fabric(FabricOptions options)
 Fabric::~Fabric() = default;
 
 void Fabric::setup(torch::nn::Module& module) {
-  if (!device_.is_cpu()) module.to(device_);
+  // Also to the CPU: the module may have been left elsewhere.
+  for (const at::Tensor& parameter : module.parameters()) {
+    if (parameter.device() == device_) continue;
+    module.to(device_);
+    return;
+  }
+  if (!device_.is_cpu()) module.to(device_);  // buffers alone
 }
 
 void Fabric::release(torch::nn::Module& module) {

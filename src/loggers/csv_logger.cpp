@@ -139,7 +139,7 @@ void CSVLogger::log_metrics(const MetricMap& metrics, int64_t step) {
     row[options_.prefix.empty() ? name : options_.prefix + "-" + name] =
         shortest(value);
   }
-  row.try_emplace("step", std::to_string(step));
+  row["step"] = std::to_string(step);
   const std::size_t before = columns_.size();
   for (const auto& [name, value] : row) columns_.insert(name);
   if (columns_.size() > before) rewrite();

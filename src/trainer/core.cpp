@@ -43,10 +43,12 @@ void set_determinism(const TrainerOptions& options) {
 }
 
 std::vector<std::shared_ptr<Callback>> make_callbacks(
-    const TrainerOptions& options) {
+    const TrainerOptions& options,
+    std::map<const Callback*, CallbackHandle>& handles) {
   std::vector<std::shared_ptr<Callback>> all;
   for (const CallbackHandle& handle : options.callbacks) {
     all.push_back(handle.instance());
+    handles.emplace(all.back().get(), handle);
   }
   const auto bars = std::ranges::count_if(
       all, [](const auto& c) { return is_progress_bar(*c); });
@@ -66,10 +68,20 @@ std::vector<std::shared_ptr<Callback>> make_callbacks(
   return all;
 }
 
+// Takes everything and keeps nothing, so that a module that talks to its logger
+// can have its dry run.
+class SilentLogger final : public Logger {
+ public:
+  std::string name() const override { return ""; }
+  std::string version() const override { return ""; }
+  void log_metrics(const MetricMap&, int64_t) override {}
+};
+
 std::vector<std::shared_ptr<Logger>> make_loggers(
     const TrainerOptions& options) {
   std::vector<std::shared_ptr<Logger>> all;
   if (!*options.logger.on()) return all;
+  if (options.fast_dev_run) return {std::make_shared<SilentLogger>()};
   for (const LoggerHandle& handle : options.logger.loggers()) {
     all.push_back(handle.instance());
   }
@@ -132,14 +144,11 @@ TrainerCore::TrainerCore(Trainer& owner, TrainerOptions arguments)
       validate_loop(std::make_unique<EvaluationLoop>(*this, Stage::kValidate)),
       test_loop(std::make_unique<EvaluationLoop>(*this, Stage::kTest)),
       predict_loop(std::make_unique<PredictionLoop>(*this)),
-      own_callbacks_(make_callbacks(options)) {
+      own_callbacks_(make_callbacks(options, own_handles_)) {
   callbacks = own_callbacks_;
+  max_epochs = options.max_epochs.value_or(-1);
   set_determinism(options);
-  if (options.fast_dev_run) {
-    log.mute = *options.logger.on();
-  } else {
-    log.loggers = make_loggers(options);
-  }
+  log.loggers = make_loggers(options);
 }
 
 TrainerCore::~TrainerCore() { forget_module(); }
@@ -199,6 +208,7 @@ Loaders TrainerCore::request_loaders(DataStage of) {
     throw not_yet("several train loaders (CombinedLoader)",
                   std::to_string(loaders.count()) + " loaders");
   }
+  if (*function == Stage::kFit) check_apart(of, loaders);
   const std::type_info& wanted = TrainerAccess::batch_type(*module).type;
   for (std::size_t k = 0; k < loaders.count(); ++k) {
     if (loaders[k].ops().type == wanted) continue;
@@ -208,6 +218,23 @@ Loaders TrainerCore::request_loaders(DataStage of) {
                        .expected = type_name(wanted)});
   }
   return loaders;
+}
+
+// Validation begins while the epoch's pass goes on.
+void TrainerCore::check_apart(DataStage of, const Loaders& loaders) const {
+  const Loaders& others = of == DataStage::kTrain
+                              ? fit_loop->validation().loaders()
+                              : fit_loop->loaders();
+  for (std::size_t k = 0; k < loaders.count(); ++k) {
+    for (std::size_t n = 0; n < others.count(); ++n) {
+      if (&loaders[k] != &others[n]) continue;
+      throw ConfigError(
+          {.where = std::string(to_string(of)) + "_dataloader",
+           .what = "one loader object can't train and validate: a pass of "
+                   "the one would end the other's",
+           .tip = "make a second loader of the same dataset"});
+    }
+  }
 }
 
 const BatchLimit& TrainerCore::limit(DataStage of) const {

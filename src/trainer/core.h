@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -110,7 +111,10 @@ class TrainerCore {
   RunStatus status = RunStatus::kInitializing;
   std::optional<Stage> function{};
 
+  /// The module that an entry point was given to keep, and the one that the
+  /// next is to keep.
   std::shared_ptr<Module> held_module{};
+  std::shared_ptr<Module> handed_over{};
   Module* module = nullptr;
   ModuleHooks module_hooks{};
   LightningDataModule* data = nullptr;
@@ -132,10 +136,14 @@ class TrainerCore {
   // run.cpp: what surrounds a loop, in order.
   template <class Body>
   void run(Stage function, RunningStage stage, RunRequest request, Body body);
+  void check_apart(DataStage stage, const Loaders& loaders) const;
+
+  void refuse_nested(Stage function, Module& module) const;
   void connect(RunRequest request);
   void attach_callbacks();
   void verify() const;
   void verify_fit() const;
+  void warn_of_transfer_hooks() const;
   void resolve_epoch_limits();
   void prepare();
   void setup_engine();
@@ -147,6 +155,8 @@ class TrainerCore {
   void end();
   void let_go();
 
+  // The handles that own callbacks came in, which know their classes.
+  std::map<const Callback*, CallbackHandle> own_handles_{};
   std::vector<std::shared_ptr<Callback>> own_callbacks_{};
   std::unique_ptr<SignalSource> signals_{};
 };

@@ -34,6 +34,7 @@ class EvaluationLoop {
   void release();
 
   bool has_data() const { return loaders_.defined(); }
+  const Loaders& loaders() const { return loaders_; }
   LogStore& store() { return store_; }
   const std::vector<int64_t>& max_batches() const { return max_batches_; }
   /// The same while a sanity check runs: at most `num_sanity_val_steps` each.

@@ -25,6 +25,7 @@ class Fetcher {
   /// `limits`: batches of each loader; kUnknownBatches = all there are.
   Fetcher(Loaders loaders, std::vector<int64_t> limits);
 
+  const Loaders& loaders() const { return loaders_; }
   /// Batches of a pass, or kUnknownBatches.
   int64_t length() const { return length_; }
   /// Begins a pass; `epoch` is told to loaders whose order depends on it.

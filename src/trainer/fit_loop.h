@@ -35,6 +35,10 @@ class FitLoop {
 
   int64_t num_training_batches() const { return max_batches_; }
   EvaluationLoop& validation() { return validation_; }
+  const Loaders& loaders() const {
+    static const Loaders kNone;
+    return fetcher_ ? fetcher_->loaders() : kNone;
+  }
   LogStore& store() { return store_; }
   bool should_accumulate() const;
   /// Whether `min_epochs` and `min_steps` allow to stop.

@@ -40,7 +40,6 @@ constexpr std::array<Row, static_cast<std::size_t>(Hook::kCount)> kTable{{
     {Hook::kOnAfterBackward, "on_after_backward", kStep},
     {Hook::kOnBeforeOptimizerStep, "on_before_optimizer_step", kStep},
     {Hook::kConfigureGradientClipping, "configure_gradient_clipping", kStep},
-    {Hook::kClipGradients, "clip_gradients", kStep},
     {Hook::kOptimizerStep, "optimizer_step", kStep},
     {Hook::kLRSchedulerStep, "lr_scheduler_step", kForbidden},
     {Hook::kOnValidationModelZeroGrad, "on_validation_model_zero_grad",

@@ -35,7 +35,6 @@ enum class Hook : unsigned char {
   kOnAfterBackward,
   kOnBeforeOptimizerStep,
   kConfigureGradientClipping,
-  kClipGradients,
   kOptimizerStep,
   kLRSchedulerStep,
   kOnValidationModelZeroGrad,

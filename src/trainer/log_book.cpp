@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -83,6 +84,13 @@ void check_registered(const Module& module, std::string_view name,
                             "\", metric) in the module's constructor"});
 }
 
+// A metric called "step" as a step: towards zero, and never undefined.
+int64_t to_step(double value) {
+  if (std::isnan(value)) return 0;
+  constexpr double kMost = 9007199254740992.0;  // 2^53: whole numbers end here
+  return static_cast<int64_t>(std::clamp(value, -kMost, kMost));
+}
+
 }  // namespace
 
 void LogBook::check_allowed(Hook hook, std::string_view name,
@@ -128,7 +136,7 @@ void LogBook::log(Hook hook, const Module& module, std::string_view name,
     // A new epoch's first call in this hook.
     store_->reset_hook(hook);
   }
-  if (options.logger.value_or(false) && loggers.empty() && !mute) {
+  if (options.logger.value_or(false) && loggers.empty()) {
     once_.warning("[log] " + call(name) +
                   " asks for a logger, and the Trainer has none");
   }
@@ -180,7 +188,7 @@ void LogBook::send(MetricMap metrics, LogPosition position) {
   if (metrics.empty() || loggers.empty()) return;
   int64_t step = position.step;
   if (const auto own = metrics.find("step"); own != metrics.end()) {
-    step = static_cast<int64_t>(own->second);
+    step = to_step(own->second);
     metrics.erase(own);
   } else {
     metrics.emplace("epoch", static_cast<double>(position.epoch));

@@ -75,8 +75,6 @@ class LogBook {
   void resume(Bookmark bookmark);
 
   std::vector<std::shared_ptr<Logger>> loggers{};
-  /// Metrics reach nobody (`fast_dev_run`), but dictionaries are kept.
-  bool mute = false;
 
  private:
   enum class First { kNoBatch, kFirstBatch, kLaterBatch };

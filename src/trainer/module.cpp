@@ -73,12 +73,6 @@ void Module::log(std::string_view name, LogValue value,
   core.log.log(hook_, *this, name, value, options);
 }
 
-void Module::log_dict(
-    std::initializer_list<std::pair<std::string_view, LogValue>> values,
-    const LogOptions& options) {
-  for (const auto& [name, value] : values) log(name, value, options);
-}
-
 void Module::print(std::string_view text) const {
   if (trainer_ != nullptr) {
     trainer_->print(text);
@@ -133,7 +127,7 @@ void Module::register_metric(std::string name, metrics::Metric& metric) {
 Trainer& Module::trainer() const {
   if (trainer_ != nullptr) return *trainer_;
   throw ConfigError({.where = "LightningModule",
-                     .what = "trainer() is there during a run only",
+                     .what = "no Trainer has run this module, or it is gone",
                      .tip = "ask in a hook, or has_trainer() before"});
 }
 
@@ -146,7 +140,9 @@ int64_t Module::global_step() const {
 }
 
 at::Device Module::device() const {
-  if (trainer_ != nullptr) return trainer_->fabric().device();
+  if (trainer_ != nullptr && trainer_->status() == RunStatus::kRunning) {
+    return trainer_->fabric().device();
+  }
   const std::vector<at::Tensor> all = parameters();
   return all.empty() ? at::Device(at::kCPU) : all.front().device();
 }

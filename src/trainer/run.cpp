@@ -43,11 +43,8 @@ class AnomalyScope {
 template <class Body>
 void TrainerCore::run(Stage of, RunningStage running, RunRequest what,
                       Body body) {
-  if (status == RunStatus::kRunning) {
-    throw ConfigError({.where = "Trainer." + std::string(to_string(of)),
-                       .what = "the Trainer is running already",
-                       .tip = "use another Trainer inside of a hook"});
-  }
+  refuse_nested(of, *what.module);
+  if (of == Stage::kFit) should_stop = false;
   function = of;
   stage = running;
   status = RunStatus::kRunning;
@@ -64,6 +61,7 @@ void TrainerCore::run(Stage of, RunningStage running, RunRequest what,
     start_signals();
     module->zero_grad();
     body();
+    check_signals();
     let_go();
     finish();
   } catch (...) {
@@ -72,8 +70,24 @@ void TrainerCore::run(Stage of, RunningStage running, RunRequest what,
   }
 }
 
+// Before anything is touched: the run that is going on must not notice.
+void TrainerCore::refuse_nested(Stage of, Module& wanted) const {
+  const std::string where = "Trainer." + std::string(to_string(of));
+  if (status == RunStatus::kRunning) {
+    throw ConfigError({.where = where,
+                       .what = "the Trainer is running already",
+                       .tip = "use another Trainer, and another module, "
+                              "inside of a hook"});
+  }
+  if (wanted.has_trainer() &&
+      TrainerAccess::core(wanted.trainer()).status == RunStatus::kRunning) {
+    throw ConfigError({.where = where,
+                       .what = "another Trainer is running this module",
+                       .tip = "use another module inside of a hook"});
+  }
+}
+
 void TrainerCore::fit(RunRequest what) {
-  should_stop = false;
   run(Stage::kFit, RunningStage::kTrain, std::move(what), [&] {
     if (validation_enabled() && *options.num_sanity_val_steps != 0) {
       const IsolateRng isolate;
@@ -130,6 +144,9 @@ void TrainerCore::connect(RunRequest what) {
   request = std::move(what);
   forget_module();
   module = request.module;
+  // A module that was handed over stays until another one comes.
+  if (handed_over != nullptr) held_module = std::move(handed_over);
+  if (held_module.get() != module) held_module.reset();
   // A module is one Trainer's at a time, so that one alone has to hear when it
   // goes.
   if (module->has_trainer()) {
@@ -153,7 +170,9 @@ void TrainerCore::resolve_epoch_limits() {
     return;
   }
   bool timed = false;
-  for (const auto& callback : callbacks) timed = timed || is_timer(*callback);
+  for (const auto& callback : own_callbacks_) {
+    timed = timed || is_timer(*callback);
+  }
   if (options.max_steps != -1 || timed) {
     max_epochs = -1;
     return;
@@ -174,7 +193,9 @@ void TrainerCore::attach_callbacks() {
     std::erase_if(callbacks, [&](const auto& old) {
       const Callback& before = *old;
       const Callback& now = *added;
-      return typeid(before) == typeid(now);
+      const auto handle_of = own_handles_.find(old.get());
+      return handle_of == own_handles_.end() ? typeid(before) == typeid(now)
+                                             : handle_of->second.covers(now);
     });
     callbacks.push_back(added);
   }
@@ -195,6 +216,7 @@ void TrainerCore::verify() const {
          .what = "the module doesn't override " + std::string(step),
          .tip = "override it in the class that is passed here"});
   };
+  warn_of_transfer_hooks();
   const auto loaders = [&](DataStage of) {
     if (has_loaders(of) || limit(of).is_zero()) return;
     const std::string name(to_string(of));
@@ -225,6 +247,26 @@ void TrainerCore::verify() const {
       loaders(DataStage::kPredict);
       break;
   }
+}
+
+// One of the two is not called: somebody may wait for it.
+void TrainerCore::warn_of_transfer_hooks() const {
+  if (data == nullptr) return;
+  const auto look = [](bool module, bool data_module, const char* hook) {
+    if (!module) return;
+    log_warning(std::string("[Trainer] the module overrides ") + hook +
+                (data_module
+                     ? " and so does the data module, whose hook is called"
+                     : ", and its data comes from a data module that doesn't"));
+  };
+  const DataHooks& own = module_hooks.data;
+  const DataHooks& theirs = data_hooks;
+  look(own.on_before_batch_transfer, theirs.on_before_batch_transfer,
+       "on_before_batch_transfer");
+  look(own.transfer_batch_to_device, theirs.transfer_batch_to_device,
+       "transfer_batch_to_device");
+  look(own.on_after_batch_transfer, theirs.on_after_batch_transfer,
+       "on_after_batch_transfer");
 }
 
 void TrainerCore::verify_fit() const {
@@ -322,7 +364,12 @@ void TrainerCore::start_signals() {
 
 void TrainerCore::let_go() {
   signals_.reset();
-  if (module != nullptr) fabric.release(*module);
+  if (module != nullptr) {
+    fabric.release(*module);
+    for (const auto& [name, metric] : module->registered_metrics()) {
+      metric->to(at::kCPU);
+    }
+  }
   for (LogStore* store : {&fit_loop->store(), &fit_loop->validation().store(),
                           &validate_loop->store(), &test_loop->store()}) {
     store->clear();

@@ -48,8 +48,25 @@ EvaluateResults Trainer::run_evaluate(Stage stage, detail::RunRequest request) {
 Predictions Trainer::run_predict(detail::RunRequest request) {
   return core_->predict(std::move(request));
 }
+EvaluateResults Trainer::validate(Loaders loaders, EvaluateOptions options) {
+  return run_evaluate(Stage::kValidate,
+                      with(again(std::move(loaders)), options));
+}
+EvaluateResults Trainer::test(Loaders loaders, EvaluateOptions options) {
+  return run_evaluate(Stage::kTest, with(again(std::move(loaders)), options));
+}
+Predictions Trainer::predict(Loaders loaders, EvaluateOptions options) {
+  return run_predict(with(again(std::move(loaders)), options));
+}
 void Trainer::hold_module(std::shared_ptr<Module> module) {
-  core_->held_module = std::move(module);
+  core_->handed_over = std::move(module);
+}
+detail::RunRequest Trainer::again(Loaders loaders) const {
+  detail::RunRequest request;
+  request.module = &module();
+  request.module_hooks = core_->module_hooks;
+  request.eval = std::move(loaders);
+  return request;
 }
 
 void Trainer::request_stop() { core_->should_stop = true; }
@@ -93,7 +110,15 @@ int64_t Trainer::estimated_stepping_batches() {
   if (core_->max_epochs == -1) {
     return max_steps == -1 ? kUnknownBatches : max_steps;
   }
-  core_->fit_loop->setup_data();
+  if (core_->function != Stage::kFit) {
+    throw ConfigError({.where = "Trainer.estimated_stepping_batches",
+                       .what = "it depends on the training data, which is "
+                               "known from the first fit on",
+                       .tip = "ask in a hook of the fit, such as "
+                              "configure_optimizers"});
+  }
+  // After the fit the loaders are gone, and the number is known.
+  if (core_->status == RunStatus::kRunning) core_->fit_loop->setup_data();
   const int64_t batches = num_training_batches();
   if (batches == kUnknownBatches) return max_steps;
   const int64_t every = core_->options.accumulate_grad_batches;
@@ -178,6 +203,13 @@ void Trainer::print(std::string_view line) const {
 }
 void Trainer::set_print_target(std::function<void(std::string_view)> target) {
   core_->print_target = std::move(target);
+}
+
+void Trainer::throw_no_module() {
+  throw ConfigError({.where = "Trainer",
+                     .what = "there is no module",
+                     .got = "a null pointer",
+                     .expected = "a pointer to a module"});
 }
 
 void Trainer::throw_no_callback(const std::type_info& type) {

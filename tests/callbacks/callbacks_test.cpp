@@ -125,6 +125,44 @@ TEST(Callbacks, OfTheModuleReplaceThoseOfTheirType) {
   EXPECT_EQ(trainer.callback<EarlyStopping>().patience(), 7);
 }
 
+struct Plain : Callback {};
+struct Derived : Plain {};
+
+TEST(Callbacks, OfTheModuleReplaceThoseOfTheirBasesToo) {
+  struct Model : Line {
+    std::vector<CallbackHandle> configure_callbacks() override {
+      return {Derived()};
+    }
+  } model;
+  TrainerOptions options = quiet({.max_epochs = 1});
+  options.callbacks = {Plain(), std::shared_ptr<Callback>(new Timer())};
+  Trainer trainer(options);
+  trainer.fit(model, line_batches(1));
+  EXPECT_EQ(trainer.callbacks().size(), 2u);
+  EXPECT_NE(trainer.find_callback<Derived>(), nullptr);
+  EXPECT_NE(trainer.find_callback<Timer>(), nullptr);
+}
+
+TEST(Callbacks, LogDictsAsTheModuleDoes) {
+  struct Logs : Callback {
+    void on_train_epoch_end(Trainer&, Module& module) override {
+      log_dict({{"a", 1}, {"b", 2.5}});
+      log_dict(std::map<std::string, torch::Tensor>{{"c", torch::ones({})}});
+      module.log_dict(MetricMap{{"d", 4}});
+    }
+  };
+  Line model;
+  TrainerOptions options = quiet({.max_epochs = 1});
+  options.callbacks = {Logs()};
+  Trainer trainer(options);
+  trainer.fit(model, line_batches(1));
+  const MetricMap metrics = trainer.callback_metrics();
+  EXPECT_EQ(metrics.at("a"), 1);
+  EXPECT_EQ(metrics.at("b"), 2.5);
+  EXPECT_EQ(metrics.at("c"), 1);
+  EXPECT_EQ(metrics.at("d"), 4);
+}
+
 TEST(Callbacks, CanLog) {
   struct Logs : Callback {
     void on_train_batch_end(Trainer&, Module&, const StepOutput& out,

@@ -29,6 +29,14 @@ TEST(CSVLogger, NewColumnsKeepTheRowsSoFar) {
             ",nan,,3\n");
 }
 
+TEST(CSVLogger, TheStepIsNotAMetrics) {
+  const testing::TempDir folder;
+  CSVLogger logger({.save_dir = folder.path()});
+  logger.log_metrics({{"step", 77}, {"a", 1}}, 3);
+  logger.save();
+  EXPECT_EQ(read_file(logger.metrics_path()), "a,step\n1,3\n");
+}
+
 TEST(CSVLogger, TakesTheNextFreeVersion) {
   const TempDir dir;
   for (const char* taken : {"version_2", "version_10", "version_x", "other"}) {

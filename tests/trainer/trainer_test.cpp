@@ -58,6 +58,77 @@ TEST(Trainer, TakesModulesInASharedPtrAndFromAFactory) {
   trainer.fit(std::make_shared<Line>(), batches);
   trainer.fit([] { return std::make_unique<Line>(); }, batches);
   EXPECT_EQ(trainer.module().parameters().size(), 2u);
+  const auto shared = std::make_shared<Line>();
+  EXPECT_EQ(trainer.test(shared, batches).size(), 1u);
+  EXPECT_EQ(trainer.validate(shared, batches).size(), 1u);
+  EXPECT_EQ(trainer.predict(shared, batches).size(), 1u);
+  EXPECT_THROW(trainer.fit(std::shared_ptr<Line>(), batches), ConfigError);
+  EXPECT_EQ(&trainer.module(), shared.get());
+}
+
+TEST(Trainer, EvaluatesTheModuleOfTheRunBefore) {
+  const auto batches = line_batches(2);
+  Trainer trainer(quiet({.max_epochs = 1}));
+  EXPECT_TRUE(has(message_of<ConfigError>([&] { trainer.test(batches); }),
+                  {"no module"}));
+  {
+    Line model;
+    trainer.fit(model, batches);
+    const auto named = trainer.test(model, batches);
+    EXPECT_EQ(trainer.test(batches), named);
+    EXPECT_EQ(trainer.validate(batches).size(), 1u);
+    EXPECT_EQ(trainer.predict(batches)[0].size(), 2u);
+    EXPECT_TRUE(has(message_of<ConfigError>([&] { trainer.test(); }),
+                    {"no test loader"}));
+  }
+  EXPECT_THROW(trainer.test(batches), ConfigError);
+}
+
+TEST(Trainer, KnowsItsLengthBeforeInAndAfterAFit) {
+  const auto batches = line_batches(5);
+  Trainer trainer(quiet({.max_epochs = 3, .accumulate_grad_batches = 2}));
+  EXPECT_EQ(trainer.max_epochs(), 3);
+  EXPECT_THROW(trainer.estimated_stepping_batches(), ConfigError);
+  struct Asks : Line {
+    OptimizerConfig configure_optimizers() override {
+      steps = trainer().estimated_stepping_batches();
+      return Line::configure_optimizers();
+    }
+    int64_t steps = 0;
+  };
+  {
+    Asks model;
+    trainer.fit(model, batches);
+    EXPECT_EQ(model.steps, 9);
+  }
+  EXPECT_EQ(trainer.estimated_stepping_batches(), 9);
+}
+
+TEST(Trainer, OneLoaderObjectCantTrainAndValidate) {
+  DataLoader loader(TensorDataset(torch::zeros({6, 1}), torch::zeros({6, 1})),
+                    {.batch_size = 2});
+  Line model;
+  for (const int64_t sanity_steps : {0, 2}) {
+    Trainer trainer(
+        quiet({.max_epochs = 1, .num_sanity_val_steps = sanity_steps}));
+    EXPECT_TRUE(has(
+        message_of<ConfigError>([&] { trainer.fit(model, loader, loader); }),
+        {"second loader"}));
+  }
+}
+
+TEST(Trainer, ADryRunHasALoggerThatKeepsNothing) {
+  struct Talks : Line {
+    void on_train_start() override {
+      trainer().logger()->log_metrics({{"own", 1}}, 0);
+    }
+  } model;
+  Trainer trainer(quiet({.fast_dev_run = 2, .logger = true}));
+  trainer.fit(model, line_batches(5), line_batches(5));
+  EXPECT_EQ(trainer.global_step(), 2);
+  EXPECT_EQ(trainer.current_epoch(), 1);
+  EXPECT_EQ(trainer.num_val_batches(), std::vector<int64_t>{2});
+  EXPECT_TRUE(trainer.callback_metrics().contains("val_loss"));
 }
 
 TEST(Trainer, LetsGoOfLossAndBatchBeforeTheNextStep) {
@@ -307,6 +378,27 @@ TEST(Trainer, EndsAtCtrlCBetweenTwoBatches) {
   EXPECT_EQ(trainer.status(), RunStatus::kFinished);
 }
 
+TEST(Trainer, HearsCtrlCInTheLastHooksToo) {
+  const auto batches = line_batches(2);
+  for (const std::string where : {"on_train_end", "on_validation_end"}) {
+    Line model;
+    model.on_hook = [&](const std::string& hook) {
+      if (hook == where) ::raise(SIGTERM);
+    };
+    Trainer trainer(quiet({.max_epochs = 1}));
+    try {
+      if (where == "on_train_end") {
+        trainer.fit(model, batches);
+      } else {
+        trainer.validate(model, batches, {.verbose = false});
+      }
+      ADD_FAILURE() << where;
+    } catch (const Interrupted& interrupted) {
+      EXPECT_EQ(interrupted.exit_code(), 143);
+    }
+  }
+}
+
 TEST(Trainer, ADeadTrainersModuleCanBeUsedOn) {
   Line model;
   const auto batches = line_batches(2);
@@ -343,6 +435,37 @@ TEST(Trainer, RefusesToRunInsideItsOwnRun) {
   };
   EXPECT_TRUE(has(message_of<ConfigError>([&] { trainer.fit(model, batches); }),
                   {"Trainer.validate", "running already"}));
+}
+
+TEST(Trainer, RefusesAModuleThatAnotherTrainerRuns) {
+  const auto batches = line_batches(2);
+  Line model;
+  Trainer inner(quiet());
+  int refused = 0;
+  model.on_hook = [&](const std::string& hook) {
+    if (hook != "on_train_epoch_start") return;
+    refused += has(message_of<ConfigError>([&] {
+                     inner.validate(model, batches, {.verbose = false});
+                   }),
+                   {"another Trainer", "another module"});
+  };
+  Trainer(quiet({.max_epochs = 2})).fit(model, batches);
+  EXPECT_EQ(refused, 2);
+}
+
+TEST(Trainer, ARefusedRunLeavesTheRunningOneAlone) {
+  const auto batches = line_batches(4);
+  auto model = std::make_shared<Line>();
+  Line* const raw = model.get();
+  Trainer trainer(quiet({.max_epochs = 5}));
+  raw->on_hook = [&](const std::string& hook) {
+    if (hook != "on_train_epoch_start") return;
+    trainer.request_stop();
+    EXPECT_THROW(trainer.fit(std::make_shared<Line>(), batches), ConfigError);
+  };
+  trainer.fit(std::move(model), batches);
+  EXPECT_EQ(trainer.current_epoch(), 1);  // the stop still counted
+  EXPECT_EQ(&trainer.module(), raw);
 }
 
 TEST(Trainer, MetricObjectsMayGoWithTheirModule) {

@@ -10,8 +10,10 @@ namespace bolt::metrics {
 /// A quantity over many batches: update it in a step, `log()` the object
 /// itself, and the Trainer computes and resets it at the right time. Its state
 /// merges exactly: the metric of all parts together is that of the whole,
-/// whatever the split. A metric is a plain member of its module, made known by
-/// `register_metric`. Updates wait for no device. Not thread-safe.
+/// whatever the split (counts to the last bit; sums are sums of doubles, whose
+/// last bits depend on their order). A metric is a plain member of its module,
+/// made known by `register_metric`. Updates wait for no device. Not
+/// thread-safe.
 ///
 /// Each metric has its own `update(…)`. Derive from this to write one.
 class Metric {

@@ -9,8 +9,10 @@
 #include <torchbolt/trainer/step.h>
 
 #include <exception>
+#include <initializer_list>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace torch::optim {
 class Optimizer;
@@ -142,6 +144,16 @@ class Callback {
   /// of a run.
   void log(std::string_view name, LogValue value,
            const LogOptions& options = {});
+  /// As the module's `log_dict()`.
+  void log_dict(
+      std::initializer_list<std::pair<std::string_view, LogValue>> values,
+      const LogOptions& options = {}) {
+    for (const auto& [name, value] : values) log(name, value, options);
+  }
+  template <LogValues Values>
+  void log_dict(Values&& values, const LogOptions& options = {}) {
+    for (auto&& [name, value] : values) log(name, value, options);
+  }
 
  private:
   friend struct detail::TrainerAccess;

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <concepts>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -66,6 +67,14 @@ class LogValue {
   const at::Tensor* tensor_ = nullptr;
   metrics::Metric* metric_ = nullptr;
   double number_ = 0;
+};
+
+/// A map of names to what can be logged.
+template <class T>
+concept LogValues = requires(T& values) {
+  { values.begin()->first } -> std::convertible_to<std::string_view>;
+  { values.begin()->second } -> std::convertible_to<LogValue>;
+  values.end();
 };
 
 }  // namespace bolt

@@ -21,8 +21,8 @@ enum class LoggerStatus { kSuccess, kFailed, kFinished };
 /// Where metrics and settings go. Derive from it to write to a new place. Only
 /// rank 0's loggers are called, by one thread.
 ///
-/// Call sequence of a run: `start` → `log_hyperparams` (fit) → `log_graph`
-/// (fit) → (`log_metrics` → `save`)* → `finalize`. The same again at each
+/// Call sequence of a run: `start` → `log_hyperparams` (where there are any) →
+/// `log_graph` → (`log_metrics` → `save`)* → `finalize`. The same again at each
 /// entry point of the Trainer.
 class Logger {
  public:

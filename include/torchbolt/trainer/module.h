@@ -149,10 +149,17 @@ class Module : public torch::nn::Module {
   /// allowed (docs/logging.md has the table) or the arguments contradict.
   void log(std::string_view name, LogValue value,
            const LogOptions& options = {});
-  /// `log()` for each entry, with the same settings.
+  /// `log()` for each entry, with the same settings. Entries stand in braces,
+  /// `{{"a", x}, {"b", y}}`, or in any map of names to values.
   void log_dict(
       std::initializer_list<std::pair<std::string_view, LogValue>> values,
-      const LogOptions& options = {});
+      const LogOptions& options = {}) {
+    for (const auto& [name, value] : values) log(name, value, options);
+  }
+  template <LogValues Values>
+  void log_dict(Values&& values, const LogOptions& options = {}) {
+    for (auto&& [name, value] : values) log(name, value, options);
+  }
 
   /// Writes a line for a person, on rank 0, so that the progress bar stays
   /// whole.
@@ -186,10 +193,11 @@ class Module : public torch::nn::Module {
     return metrics_;
   }
 
-  /// The Trainer of this run. Throws ConfigError outside of one.
+  /// The Trainer of this run, or of the last one. Throws ConfigError before the
+  /// first, and when that Trainer is gone.
   Trainer& trainer() const;
   bool has_trainer() const { return trainer_ != nullptr; }
-  /// 0 outside of a run.
+  /// Those of `trainer()`; 0 without one.
   int64_t current_epoch() const;
   int64_t global_step() const;
   /// Where the module lives: the run's device, else that of its parameters.

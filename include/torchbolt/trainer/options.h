@@ -128,7 +128,9 @@ struct TrainerSeams {
 };
 
 /// Arguments of a Trainer, under Lightning's names. Every field has a default;
-/// set those that matter with designated initialisers, in this order.
+/// set those that matter with designated initialisers, in this order. One that
+/// is left at its default is taken from the environment variable
+/// PL_TRAINER_<NAME>, where there is one: PL_TRAINER_MAX_EPOCHS=3.
 struct TrainerOptions {
   /// Epochs to train; -1: no limit. Default: 1000, unless `max_steps` or
   /// `max_time` is given.

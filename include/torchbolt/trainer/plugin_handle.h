@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 namespace bolt {
@@ -19,20 +20,31 @@ class PluginHandle {
   PluginHandle(P plugin)
       : make_([prototype = std::make_shared<const P>(std::move(plugin))] {
           return std::shared_ptr<Base>(std::make_shared<P>(*prototype));
+        }),
+        covers_([](const Base& other) {
+          return dynamic_cast<const P*>(&other) != nullptr;
         }) {}
 
   template <class P>
     requires std::derived_from<P, Base>
   PluginHandle(std::shared_ptr<P> plugin)
-      : make_([shared = std::shared_ptr<Base>(std::move(plugin))] {
-          return shared;
+      : make_([shared = std::shared_ptr<Base>(plugin)] { return shared; }),
+        covers_([plugin](const Base& other) {
+          const Base& own = *plugin;
+          // A pointer to a base tells nothing of the class it points to.
+          return typeid(own) == typeid(P)
+                     ? dynamic_cast<const P*>(&other) != nullptr
+                     : typeid(own) == typeid(other);
         }) {}
 
   /// The object for one Trainer.
   std::shared_ptr<Base> instance() const { return make_(); }
+  /// Whether `other` is of the plug-in's class, or of one derived from it.
+  bool covers(const Base& other) const { return covers_(other); }
 
  private:
   std::function<std::shared_ptr<Base>()> make_;
+  std::function<bool(const Base&)> covers_;
 };
 
 }  // namespace bolt

@@ -7,6 +7,7 @@
 #include <torchbolt/trainer/logger.h>
 #include <torchbolt/trainer/options.h>
 #include <torchbolt/trainer/progress.h>
+#include <torchbolt/trainer/run_request.h>
 
 #include <concepts>
 #include <limits>
@@ -57,67 +58,8 @@ using Predictions = std::vector<std::vector<Prediction>>;
 inline constexpr int64_t kUnknownBatches = std::numeric_limits<int64_t>::max();
 
 namespace detail {
-
 class TrainerCore;
-
-template <class M>
-concept ModuleClass = std::derived_from<M, Module>;
-
-template <class F>
-concept ModuleFactory = std::invocable<F> && requires(F f) {
-  { *f() } -> std::convertible_to<Module&>;
-};
-
-template <class M>
-using BatchType = typename M::Batch;
-
-/// What an entry point was called with.
-struct RunRequest {
-  Module* module = nullptr;
-  ModuleHooks module_hooks{};
-  LightningDataModule* data = nullptr;
-  DataHooks data_hooks{};
-  Loaders train{};
-  Loaders eval{};
-  std::optional<std::string> ckpt_path{};
-  bool verbose = true;
-  bool return_predictions = true;
-};
-
-[[noreturn]] void throw_unknown_hooks(const std::type_info& dynamic_type,
-                                      const std::type_info& static_type,
-                                      std::string_view function);
-
-template <class M>
-ModuleHooks resolve_module_hooks(M& module) {
-  if (auto hooks = module.hooks()) return *hooks;
-  if constexpr (requires { typename M::Batch; }) {
-    if (typeid(module) == typeid(M)) return module_hooks_of<M>();
-  }
-  throw_unknown_hooks(typeid(module), typeid(M), "module_hooks_of");
 }
-
-template <class D>
-DataHooks resolve_data_hooks(D& data) {
-  if (auto hooks = data.hooks()) return *hooks;
-  if (typeid(data) == typeid(D)) return data_hooks_of<D>();
-  throw_unknown_hooks(typeid(data), typeid(D), "data_hooks_of");
-}
-
-template <ModuleClass M>
-RunRequest request(M& module) {
-  return {.module = &module, .module_hooks = resolve_module_hooks(module)};
-}
-
-template <ModuleClass M, std::derived_from<LightningDataModule> D>
-RunRequest request(M& module, D& data) {
-  RunRequest r = request(module);
-  r.data = &data;
-  r.data_hooks = resolve_data_hooks(data);
-  return r;
-}
-
-}  // namespace detail
 
 /// Runs a LightningModule: the loops, and everything around them. Make one from
 /// TrainerOptions, then call `fit`, `validate`, `test` or `predict`, as often
@@ -168,17 +110,15 @@ class Trainer {
   /// The same for a module in a `shared_ptr`, which the Trainer then holds.
   template <detail::ModuleClass M, class... Args>
   void fit(std::shared_ptr<M> module, Args&&... args) {
-    M& ref = hold(std::move(module));
-    fit(ref, std::forward<Args>(args)...);
+    fit(hold(std::move(module)), std::forward<Args>(args)...);
   }
-  /// The same for a module that is to be created by this call, on its device:
-  /// `factory` returns a `shared_ptr` or `unique_ptr`. The Trainer holds it;
-  /// see `module()`.
+  /// The same for a module that is created by this call: `factory` returns a
+  /// `shared_ptr` or `unique_ptr`, and may create its parameters where
+  /// `fabric().device()` says. The Trainer holds it; see `module()`.
   template <detail::ModuleFactory F, class... Args>
   void fit(F&& factory, Args&&... args) {
     using M = std::remove_reference_t<decltype(*factory())>;
-    M& ref = hold(std::shared_ptr<M>(factory()));
-    fit(ref, std::forward<Args>(args)...);
+    fit(hold(std::shared_ptr<M>(factory())), std::forward<Args>(args)...);
   }
 
   /// Runs the validation loop; gives back the metrics of each loader.
@@ -197,6 +137,13 @@ class Trainer {
     return run_evaluate(Stage::kValidate,
                         with(detail::request(module), options));
   }
+  template <detail::ModuleClass M, class... Args>
+  EvaluateResults validate(std::shared_ptr<M> module, Args&&... args) {
+    return validate(hold(std::move(module)), std::forward<Args>(args)...);
+  }
+  /// With the module of the run before, and its own loaders unless some are
+  /// given. Throws ConfigError when there was none, or it is gone.
+  EvaluateResults validate(Loaders loaders = {}, EvaluateOptions options = {});
 
   /// Runs the test loop; gives back the metrics of each loader.
   template <detail::ModuleClass M>
@@ -213,6 +160,12 @@ class Trainer {
   EvaluateResults test(M& module, EvaluateOptions options = {}) {
     return run_evaluate(Stage::kTest, with(detail::request(module), options));
   }
+  template <detail::ModuleClass M, class... Args>
+  EvaluateResults test(std::shared_ptr<M> module, Args&&... args) {
+    return test(hold(std::move(module)), std::forward<Args>(args)...);
+  }
+  /// With the module of the run before; see `validate`.
+  EvaluateResults test(Loaders loaders = {}, EvaluateOptions options = {});
 
   /// Runs `predict_step` on every batch; gives back what it returned, moved to
   /// the CPU.
@@ -231,6 +184,12 @@ class Trainer {
   Predictions predict(M& module, EvaluateOptions options = {}) {
     return run_predict(with(detail::request(module), options));
   }
+  template <detail::ModuleClass M, class... Args>
+  Predictions predict(std::shared_ptr<M> module, Args&&... args) {
+    return predict(hold(std::move(module)), std::forward<Args>(args)...);
+  }
+  /// With the module of the run before; see `validate`.
+  Predictions predict(Loaders loaders = {}, EvaluateOptions options = {});
 
   /// Asks the run to end after this batch (and the validation that belongs to
   /// it), if `min_epochs` and `min_steps` are met.
@@ -266,7 +225,8 @@ class Trainer {
   std::vector<int64_t> num_predict_batches() const;
   std::vector<int64_t> num_sanity_val_batches() const;
   /// Optimizer steps that a whole fit makes; kUnknownBatches without a limit.
-  /// Loads the training loader when it isn't there yet.
+  /// Loads the training loader when it isn't there yet. Throws ConfigError
+  /// before the first fit.
   int64_t estimated_stepping_batches();
   /// Whether validation is part of the fit.
   bool enable_validation() const;
@@ -335,10 +295,13 @@ class Trainer {
 
   template <class M>
   M& hold(std::shared_ptr<M> module) {
+    if (module == nullptr) throw_no_module();
     M& ref = *module;
     hold_module(std::move(module));
     return ref;
   }
+  /// The module of the run before, and these loaders.
+  detail::RunRequest again(Loaders loaders) const;
   static detail::RunRequest with(detail::RunRequest request,
                                  EvaluateOptions& options) {
     request.ckpt_path = std::move(options.ckpt_path);
@@ -358,6 +321,7 @@ class Trainer {
   void run_fit(detail::RunRequest request);
   EvaluateResults run_evaluate(Stage stage, detail::RunRequest request);
   Predictions run_predict(detail::RunRequest request);
+  [[noreturn]] static void throw_no_module();
   [[noreturn]] static void throw_no_callback(const std::type_info& type);
 
   std::unique_ptr<detail::TrainerCore> core_;
