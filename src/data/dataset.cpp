@@ -2,7 +2,10 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/data/dataset.h>
 
+#include <algorithm>
+#include <exception>
 #include <sstream>
+#include <string>
 
 namespace bolt {
 namespace {
@@ -48,6 +51,29 @@ torch::data::Example<> TensorDataset::get_range(int64_t first,
 }
 
 namespace detail {
+
+void rethrow_with_samples(std::span<const int64_t> indices) {
+  std::string names;
+  constexpr std::size_t kShown = 8;
+  for (std::size_t k = 0; k < std::min(indices.size(), kShown); ++k) {
+    names += (k == 0 ? "" : ", ") + std::to_string(indices[k]);
+  }
+  if (indices.size() > kShown) names += ", …";
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    std::throw_with_nested(
+        DataError({.where = "DataLoader",
+                   .what = (indices.size() == 1 ? "sample " : "samples ") +
+                           names + " can't be loaded: " + error.what()}));
+  }
+}
+
+void throw_no_dataset() {
+  throw ConfigError({.where = "DataLoader",
+                     .what = "there is no dataset",
+                     .got = "a null pointer"});
+}
 
 at::Tensor stack_samples(const std::vector<at::Tensor>& tensors,
                          const std::string& field) {

@@ -59,9 +59,16 @@ ConfigError missing_metric(std::string_view who, const std::string& monitor,
 void keep_order(Loaders& loaders, std::string_view stage, OnceLog& once) {
   for (std::size_t k = 0; k < loaders.count(); ++k) {
     if (!loaders[k].shuffled()) continue;
-    loaders[k].keep_order();
+    loaders[k].keep_order(true);
     once.warning("[Trainer] overfit_batches turns off the shuffling of the " +
                  std::string(stage) + " loader");
+  }
+}
+
+void close_loaders(const Loaders& loaders, const TrainerOptions& options) {
+  for (std::size_t k = 0; k < loaders.count(); ++k) {
+    if (!options.overfit_batches.is_zero()) loaders[k].keep_order(false);
+    loaders[k].close();
   }
 }
 

@@ -6,6 +6,7 @@
 #include <torchbolt/data/loader.h>
 #include <torchbolt/optim/optimizer_config.h>
 #include <torchbolt/trainer/log_options.h>
+#include <torchbolt/trainer/options.h>
 
 #include <cstdint>
 #include <memory>
@@ -27,6 +28,9 @@ ConfigError missing_metric(std::string_view who, const std::string& monitor,
 
 /// `overfit_batches`: loaders give up shuffling, with a warning.
 void keep_order(Loaders& loaders, std::string_view stage, OnceLog& once);
+
+/// The run is over: they shuffle again, and their threads end.
+void close_loaders(const Loaders& loaders, const TrainerOptions& options);
 
 /// Throws ConfigError when a schedule lacks what it needs.
 void check_scheduler(const LRSchedulerConfig& config);

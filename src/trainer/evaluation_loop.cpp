@@ -269,6 +269,7 @@ void EvaluationLoop::forget_data() {
 
 void EvaluationLoop::release() {
   fetcher_.reset();
+  close_loaders(loaders_, core_.options);
   loaders_ = {};
 }
 

@@ -32,6 +32,7 @@ bool Fetcher::begin_loader() {
     if (in_loader_ < limits_[loader_]) {
       if (!loader_started_) {
         if (epoch_) loaders_[loader_].set_epoch(*epoch_);
+        loaders_[loader_].set_limit(limits_[loader_]);
         loaders_[loader_].start();
         loader_started_ = true;
       }

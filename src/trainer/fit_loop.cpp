@@ -6,6 +6,7 @@
 #include <torchbolt/trainer/monitor.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -19,6 +20,14 @@
 // and counters is Lightning's, and documented in docs/hooks.md.
 
 namespace bolt::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A loader that holds the training up for longer than this is worth a word.
+constexpr double kLongWait = 0.2;
+
+}  // namespace
 
 FitLoop::FitLoop(TrainerCore& core)
     : core_(core),
@@ -62,6 +71,7 @@ bool FitLoop::done() {
 }
 
 void FitLoop::start() {
+  fit_wait_ = {};
   Progress& epochs = core_.progress.epochs;
   if (core_.options.max_steps == -1) {
     epochs.current.completed = epochs.current.processed;
@@ -92,6 +102,8 @@ void FitLoop::begin_epoch() {
 
 void FitLoop::run_epoch() {
   FitProgress& progress = core_.progress;
+  const auto started = core_.clock.now();
+  epoch_wait_ = {};
   progress.batches.reset_current();
   progress.schedulers.reset_current();
   progress.optimizer_steps.reset_current();
@@ -104,6 +116,16 @@ void FitLoop::run_epoch() {
     if (!advance()) break;
     end_batch();
   }
+  // Validations in between are not training.
+  epoch_wait_.total = core_.clock.now() - started - epoch_validation_;
+  epoch_validation_ = {};
+  fit_wait_.waited += epoch_wait_.waited;
+  fit_wait_.total += epoch_wait_.total;
+  if (epoch_wait_.total < 1s || epoch_wait_.share() < kLongWait) return;
+  core_.once.info("[Trainer.fit] training waited for its data in " +
+                  std::to_string(std::lround(100 * epoch_wait_.share())) +
+                  " % of the epoch's time; DataLoader's num_workers loads "
+                  "ahead, and TensorDataset gathers a batch at once");
 }
 
 bool FitLoop::epoch_done() {
@@ -156,7 +178,9 @@ void FitLoop::end_epoch() {
 // -- a batch -----------------------------------------------------------------
 
 bool FitLoop::advance() {
+  const auto asked = core_.clock.now();
   fetched_ = fetcher_->next();
+  epoch_wait_.waited += core_.clock.now() - asked;
   if (fetched_ == nullptr) return false;
 
   BatchProgress& batches = core_.progress.batches;
@@ -212,11 +236,13 @@ void FitLoop::end_batch() {
   if (validation_is_due()) {
     const LogBook::Bookmark bookmark = core_.log.suspend(&validation_.store());
     core_.stage = RunningStage::kValidate;
+    const auto started = core_.clock.now();
     if (!should_accumulate()) {
       core_.hook_module(Hook::kOnValidationModelZeroGrad,
                         [](Module& m) { m.on_validation_model_zero_grad(); });
     }
     validation_.run();
+    epoch_validation_ += core_.clock.now() - started;
     core_.stage = RunningStage::kTrain;
     core_.log.resume(bookmark);
   }
@@ -379,6 +405,7 @@ void FitLoop::forget_data() {
 void FitLoop::release() {
   fetched_ = nullptr;
   output_ = {};
+  if (fetcher_) close_loaders(fetcher_->loaders(), core_.options);
   fetcher_.reset();
   validation_.release();
 }

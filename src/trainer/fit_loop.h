@@ -39,6 +39,9 @@ class FitLoop {
     static const Loaders kNone;
     return fetcher_ ? fetcher_->loaders() : kNone;
   }
+  /// Of the last epoch, and of all of this fit.
+  const DataWait& epoch_wait() const { return epoch_wait_; }
+  const DataWait& fit_wait() const { return fit_wait_; }
   LogStore& store() { return store_; }
   bool should_accumulate() const;
   /// Whether `min_epochs` and `min_steps` allow to stop.
@@ -81,6 +84,10 @@ class FitLoop {
   // kUnknownBatches = after the last batch.
   int64_t val_check_batch_ = kUnknownBatches;
   std::optional<int64_t> loaded_in_epoch_{};
+
+  DataWait epoch_wait_{};
+  DataWait fit_wait_{};
+  std::chrono::nanoseconds epoch_validation_{0};
 
   // The batch at work.
   Fetcher::Fetched* fetched_ = nullptr;

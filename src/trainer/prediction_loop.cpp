@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "trainer/checks.h"
 #include "trainer/core.h"
 #include "trainer/modes.h"
 
@@ -40,6 +41,11 @@ void PredictionLoop::setup_data() {
         core_.limited(DataStage::kPredict, loaders[k].size()));
   }
   fetcher_.emplace(std::move(loaders), max_batches_);
+}
+
+void PredictionLoop::release() {
+  if (fetcher_) close_loaders(fetcher_->loaders(), core_.options);
+  fetcher_.reset();
 }
 
 Predictions PredictionLoop::run(bool collect) {

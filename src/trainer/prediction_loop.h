@@ -19,7 +19,8 @@ class PredictionLoop {
 
   /// Predictions by loader and batch, on the CPU; empty unless `collect`.
   Predictions run(bool collect);
-  void release() { fetcher_.reset(); }
+  /// Lets go of data and batches.
+  void release();
   const std::vector<int64_t>& max_batches() const { return max_batches_; }
 
  private:

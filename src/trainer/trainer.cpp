@@ -83,6 +83,12 @@ bool Trainer::is_last_batch() const {
   return core_->progress.batches.is_last_batch;
 }
 const FitProgress& Trainer::progress() const { return core_->progress; }
+const DataWait& Trainer::epoch_data_wait() const {
+  return core_->fit_loop->epoch_wait();
+}
+const DataWait& Trainer::data_wait() const {
+  return core_->fit_loop->fit_wait();
+}
 RunningStage Trainer::stage() const { return core_->stage; }
 RunStatus Trainer::status() const { return core_->status; }
 std::optional<Stage> Trainer::function() const { return core_->function; }

@@ -189,7 +189,7 @@ TEST(DataLoader, StacksSamplesAndNamesTheRaggedOne) {
 
 TEST(DataLoader, RefusesWrongOptionsAndTakesNoData) {
   EXPECT_THROW(DataLoader(numbers(3), {.batch_size = 0}), ConfigError);
-  EXPECT_THROW(DataLoader(numbers(3), {.num_workers = 2}), ConfigError);
+  EXPECT_THROW(DataLoader(numbers(3), {.num_workers = -1}), ConfigError);
   DataLoader empty(std::vector<torch::Tensor>{}, {.batch_size = 2});
   EXPECT_EQ(empty.size(), 0);
   AnyBatch batch;

@@ -3,6 +3,8 @@
 // Everything about data.
 
 #include <torchbolt/data/batch.h>
+#include <torchbolt/data/batch_feed.h>
+#include <torchbolt/data/batch_plan.h>
 #include <torchbolt/data/collate.h>
 #include <torchbolt/data/data_loader.h>
 #include <torchbolt/data/data_module.h>

@@ -1,92 +1,42 @@
 #pragma once
 
+#include <torchbolt/data/batch_feed.h>
+#include <torchbolt/data/batch_plan.h>
 #include <torchbolt/data/dataset.h>
 #include <torchbolt/data/loader.h>
-#include <torchbolt/data/sampler.h>
 
-#include <algorithm>
 #include <iterator>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace bolt {
-
-/// Settings of DataLoader.
-struct DataLoaderOptions {
-  /// Samples in a batch, at least 1.
-  int64_t batch_size = 1;
-  /// Draws a new order each epoch.
-  bool shuffle = false;
-  /// Leaves out a last batch that isn't full.
-  bool drop_last = false;
-  /// Seed of the order; none: that of torch's generator (`torch::manual_seed`).
-  std::optional<uint64_t> seed{};
-  /// Threads that load ahead. They come with a later version; 0 is all there
-  /// is.
-  int64_t num_workers = 0;
-};
-
-namespace detail {
-
-/// What of a DataLoader doesn't depend on the dataset: which samples are in
-/// which batch. Batch k of an epoch is a function of (seed, epoch, k).
-class BatchPlan {
- public:
-  /// Throws ConfigError.
-  BatchPlan(int64_t samples, const DataLoaderOptions& options);
-
-  int64_t batches() const;
-  void set_epoch(int64_t epoch) { epoch_ = epoch; }
-  void start();
-  /// The next batch's samples; none at the end.
-  struct Slice {
-    int64_t first = 0;
-    int64_t count = 0;
-    /// Empty: first, first + 1, …
-    std::span<const int64_t> indices{};
-    /// For what is random in the batch: a function of (seed, epoch, batch).
-    Rng rng;
-  };
-  std::optional<Slice> next();
-  bool shuffled() const { return shuffle_; }
-  void keep_order();
-  /// {seed, epoch, position, samples, batch_size, shuffle, drop_last}
-  State state() const;
-  /// Throws CheckpointError when the data is not what it was.
-  void load_state(const State& state);
-
- private:
-  int64_t samples_;
-  int64_t batch_size_;
-  bool drop_last_;
-  bool shuffle_;
-  uint64_t seed_;
-  std::unique_ptr<Sampler> sampler_{};
-  int64_t epoch_ = 0;
-  int64_t position_ = 0;  // batches given out in this pass
-  std::optional<int64_t> resume_at_{};
-  std::span<const int64_t> order_{};
-};
-
-}  // namespace detail
 
 /// Batches of a dataset: any type that fulfils Dataset, such as TensorDataset,
 /// a vector of samples, or a dataset of torch::data. Its order depends on
 /// (seed, epoch) alone, and its position is state, so that a run goes on with
-/// the batch after the last one. One pass at a time, used by one thread.
+/// the batch after the last one. With `num_workers` threads load ahead, also
+/// across the end of a pass; the batches are the same, bit for bit, however
+/// many there are. One pass at a time, used by one thread.
 ///
 ///     bolt::DataLoader train(bolt::TensorDataset(x, y),
-///                            {.batch_size = 64, .shuffle = true});
+///                            {.batch_size = 64, .shuffle = true,
+///                             .num_workers = 2});
 ///     trainer.fit(model, train);
 ///     for (const auto& batch : train) …      // by hand works as well
+///
+/// What the dataset throws arrives where the batch is asked for: a
+/// std::exception as a DataError that names the sample, with the exception
+/// itself nested in it (std::rethrow_if_nested); anything else unchanged. The
+/// batch counts as given out, and the next one can be asked for.
 template <Dataset D>
 class DataLoader final : public BatchSource {
  public:
-  using BatchType = decltype(detail::gather(std::declval<D&>(),
-                                            std::span<const int64_t>(),
-                                            std::declval<Rng&>()));
+  using BatchType = decltype(detail::gather(
+      std::declval<D&>(), std::span<const int64_t>(), std::declval<Rng&>()));
 
   /// Keeps the dataset. Throws ConfigError naming the option.
   explicit DataLoader(D dataset, const DataLoaderOptions& options = {})
@@ -95,24 +45,30 @@ class DataLoader final : public BatchSource {
   explicit DataLoader(std::shared_ptr<D> dataset,
                       const DataLoaderOptions& options = {})
       : dataset_(std::move(dataset)),
-        plan_(detail::dataset_size(*dataset_), options) {}
+        options_(options),
+        feed_(detail::dataset_size(detail::dataset_of(dataset_)), options,
+              detail::kDrawsRandomNumbers<D>,
+              [data = dataset_.get()](detail::BatchSlice& slice,
+                                      AnyBatch& batch) {
+                batch.emplace<BatchType>(fetch(*data, slice));
+              }) {}
+  /// The same loader, at its beginning; the dataset is shared.
+  DataLoader(const DataLoader& other)
+      : DataLoader(other.dataset_, other.options_) {}
+  DataLoader& operator=(const DataLoader&) = delete;
 
   D& dataset() const { return *dataset_; }
   const BatchOps& ops() const override { return batch_ops<BatchType>(); }
-  std::optional<int64_t> size() const override { return plan_.batches(); }
-  void set_epoch(int64_t epoch) override { plan_.set_epoch(epoch); }
-  void start() override { plan_.start(); }
-  bool shuffled() const override { return plan_.shuffled(); }
-  void keep_order() override { plan_.keep_order(); }
-  State state() const override { return plan_.state(); }
-  void load_state(const State& state) override { plan_.load_state(state); }
-
-  bool next(AnyBatch& batch) override {
-    auto slice = plan_.next();
-    if (!slice) return false;
-    batch.emplace<BatchType>(fetch(*slice));
-    return true;
-  }
+  std::optional<int64_t> size() const override { return feed_.size(); }
+  void set_epoch(int64_t epoch) override { feed_.set_epoch(epoch); }
+  void set_limit(int64_t batches) override { feed_.set_limit(batches); }
+  void start() override { feed_.start(); }
+  bool next(AnyBatch& batch) override { return feed_.next(batch); }
+  void close() override { feed_.close(); }
+  bool shuffled() const override { return feed_.shuffles(); }
+  void keep_order(bool keep) override { feed_.keep_order(keep); }
+  State state() const override { return feed_.state(); }
+  void load_state(const State& state) override { feed_.load_state(state); }
 
   /// Reads the batches by hand.
   class Iterator {
@@ -135,31 +91,30 @@ class DataLoader final : public BatchSource {
     std::shared_ptr<AnyBatch> batch_ = std::make_shared<AnyBatch>();
   };
   Iterator begin() {
+    feed_.set_limit(feed_.size());
     start();
     return Iterator(*this);
   }
   std::default_sentinel_t end() const { return {}; }
 
  private:
-  BatchType fetch(detail::BatchPlan::Slice& slice) {
+  static BatchType fetch(D& dataset, detail::BatchSlice& slice) {
     if (!slice.indices.empty()) {
-      return detail::gather(*dataset_, slice.indices, slice.rng);
+      return detail::gather(dataset, slice.indices, slice.rng);
     }
     if constexpr (detail::RangeDataset<D>) {
-      return dataset_->get_range(slice.first, slice.count);
+      return dataset.get_range(slice.first, slice.count);
     } else {
-      counted_.resize(static_cast<std::size_t>(slice.count));
-      for (int64_t k = 0; k < slice.count; ++k) {
-        counted_[static_cast<std::size_t>(k)] = slice.first + k;
-      }
-      return detail::gather(*dataset_, std::span<const int64_t>(counted_),
+      std::vector<int64_t> counted(static_cast<std::size_t>(slice.count));
+      std::iota(counted.begin(), counted.end(), slice.first);
+      return detail::gather(dataset, std::span<const int64_t>(counted),
                             slice.rng);
     }
   }
 
   std::shared_ptr<D> dataset_;
-  detail::BatchPlan plan_;
-  std::vector<int64_t> counted_{};
+  DataLoaderOptions options_;
+  detail::BatchFeed feed_;  // last: its threads use the dataset
 };
 
 template <class D>

@@ -7,6 +7,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <ranges>
 #include <span>
@@ -52,11 +53,10 @@ int64_t dataset_size(const D& dataset) {
 
 /// Datasets that make whole batches.
 template <class D>
-concept BatchDataset =
-    requires(D& d, std::span<const int64_t> indices, Rng& rng) {
-      d.get_batch(indices, rng);
-    } ||
-    requires(D& d, std::span<const int64_t> indices) { d.get_batch(indices); };
+concept BatchDataset = requires(D& d, std::span<const int64_t> indices,
+                                Rng& rng) {
+  d.get_batch(indices, rng);
+} || requires(D& d, std::span<const int64_t> indices) { d.get_batch(indices); };
 
 /// Datasets that make samples.
 template <class D>
@@ -81,18 +81,45 @@ auto sample_at(D& dataset, int64_t index, Rng& rng) {
   }
 }
 
+/// Whether what it gives for an index depends on a generator.
+template <class D>
+inline constexpr bool kDrawsRandomNumbers =
+    requires(D& d, std::span<const int64_t> indices, Rng& rng) {
+      d.get_batch(indices, rng);
+    } || requires(D& d, std::size_t index, Rng& rng) { d.get(index, rng); };
+
+/// Passes on the exception at hand, with the samples that were being read.
+[[noreturn]] void rethrow_with_samples(std::span<const int64_t> indices);
+
+[[noreturn]] void throw_no_dataset();
+template <class D>
+D& dataset_of(const std::shared_ptr<D>& dataset) {
+  if (dataset == nullptr) throw_no_dataset();
+  return *dataset;
+}
+
 template <class D>
 auto gather(D& dataset, std::span<const int64_t> indices, Rng& rng) {
-  if constexpr (requires { dataset.get_batch(indices, rng); }) {
-    return dataset.get_batch(indices, rng);
-  } else if constexpr (BatchDataset<D>) {
-    return dataset.get_batch(indices);
+  if constexpr (BatchDataset<D>) {
+    try {
+      if constexpr (requires { dataset.get_batch(indices, rng); }) {
+        return dataset.get_batch(indices, rng);
+      } else {
+        return dataset.get_batch(indices);
+      }
+    } catch (...) {
+      rethrow_with_samples(indices);
+    }
   } else {
     using Sample = std::remove_cvref_t<decltype(sample_at(dataset, 0, rng))>;
     std::vector<Sample> samples;
     samples.reserve(indices.size());
-    for (const int64_t index : indices) {
-      samples.push_back(sample_at(dataset, index, rng));
+    for (const int64_t& index : indices) {
+      try {
+        samples.push_back(sample_at(dataset, index, rng));
+      } catch (...) {
+        rethrow_with_samples({&index, 1});
+      }
     }
     if constexpr (requires { collate(std::move(samples)); }) {
       return collate(std::move(samples));

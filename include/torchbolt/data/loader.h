@@ -21,10 +21,10 @@ namespace bolt {
 /// derive from this only to write a loader that decides itself how batches are
 /// stored. One pass at a time, used by one thread.
 ///
-/// Calls arrive as: `set_epoch(e)`, `start()`, `next()` until it returns
-/// false or the limit is reached; again for the next pass. `state()` may be
-/// asked between two `next()`; after `load_state()` the following `start()`
-/// goes on behind the batches that had been given out.
+/// Calls arrive as: `set_epoch(e)`, `set_limit(n)`, `start()`, `next()` until
+/// it returns false or the limit is reached; again for the next pass;
+/// `close()`. `state()` may be asked between two `next()`; after `load_state()`
+/// the following `start()` goes on behind the batches that had been given out.
 class BatchSource {
  public:
   virtual ~BatchSource() = default;
@@ -35,14 +35,19 @@ class BatchSource {
   virtual std::optional<int64_t> size() const = 0;
   /// The epoch of the coming pass, for those whose order depends on it.
   virtual void set_epoch(int64_t epoch) { (void)epoch; }
+  /// The most batches of each pass that will be asked for: no more need be
+  /// made ready.
+  virtual void set_limit(int64_t batches) { (void)batches; }
   /// Begins a pass.
   virtual void start() = 0;
   /// Puts the next batch into `batch`; false at the end of the pass.
   virtual bool next(AnyBatch& batch) = 0;
   /// Whether a pass is not in the order of the data.
   virtual bool shuffled() const { return false; }
-  /// Gives up shuffling (`overfit_batches` asks for it).
-  virtual void keep_order() {}
+  /// The run is over: threads end. A later `start` begins anew.
+  virtual void close() {}
+  /// Gives up shuffling (`overfit_batches` asks for it), or takes it up again.
+  virtual void keep_order(bool keep) { (void)keep; }
   /// Position and order; none for sources that can't be resumed.
   virtual State state() const { return {}; }
   /// Takes back what `state()` gave.

@@ -2,6 +2,7 @@
 
 #include <torchbolt/state/state.h>
 
+#include <chrono>
 #include <cstdint>
 
 namespace bolt {
@@ -58,6 +59,20 @@ struct BatchProgress {
   void load_state(const State& state);
 
   friend bool operator==(const BatchProgress&, const BatchProgress&) = default;
+};
+
+/// How long training waited for its loader.
+struct DataWait {
+  std::chrono::nanoseconds waited{0};
+  /// Time of the training itself: validations don't count.
+  std::chrono::nanoseconds total{0};
+
+  /// Part of the time that was waited, 0 to 1.
+  double share() const {
+    return total.count() > 0 ? static_cast<double>(waited.count()) /
+                                   static_cast<double>(total.count())
+                             : 0;
+  }
 };
 
 /// All counters of a fit.

@@ -205,6 +205,11 @@ class Trainer {
   bool is_last_batch() const;
   const FitProgress& progress() const;
 
+  /// How long the last epoch of a fit waited for its loader.
+  const DataWait& epoch_data_wait() const;
+  /// How long the whole fit did.
+  const DataWait& data_wait() const;
+
   RunningStage stage() const;
   RunStatus status() const;
   bool training() const { return stage() == RunningStage::kTrain; }

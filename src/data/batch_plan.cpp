@@ -1,0 +1,137 @@
+#include <ATen/ATen.h>
+#include <ATen/Context.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/data/batch_plan.h>
+
+#include <algorithm>
+#include <string>
+
+namespace bolt::detail {
+namespace {
+
+uint64_t default_seed() {
+  return at::globalContext().defaultGenerator(at::kCPU).current_seed();
+}
+
+// A stream for each batch, none of them that of an epoch's order.
+Rng batch_rng(uint64_t seed, int64_t epoch, int64_t batch) {
+  Rng of_epoch(~seed, static_cast<uint64_t>(epoch));
+  return Rng(of_epoch.next(), static_cast<uint64_t>(batch));
+}
+
+void check_least(const char* option, int64_t value, int64_t least) {
+  if (value >= least) return;
+  throw ConfigError({.where = "DataLoader",
+                     .what = std::string(option) + " is too small",
+                     .got = std::to_string(value),
+                     .expected = "at least " + std::to_string(least)});
+}
+
+void check(const DataLoaderOptions& options) {
+  check_least("batch_size", options.batch_size, 1);
+  check_least("num_workers", options.num_workers, 0);
+  check_least("prefetch_factor", options.prefetch_factor, 1);
+  const auto contradict = [](const char* one, const char* other) {
+    throw ConfigError(
+        {.where = "DataLoader",
+         .what = std::string(one) + " and " + other + " contradict",
+         .tip = std::string("leave ") + other + " out"});
+  };
+  if (options.sampler != nullptr && options.shuffle) {
+    contradict("sampler", "shuffle");
+  }
+  if (options.batch_sampler == nullptr) return;
+  if (options.sampler != nullptr) contradict("batch_sampler", "sampler");
+  if (options.shuffle) contradict("batch_sampler", "shuffle");
+  if (options.drop_last) contradict("batch_sampler", "drop_last");
+  if (options.batch_size != 1) contradict("batch_sampler", "batch_size");
+}
+
+}  // namespace
+
+BatchPlan::BatchPlan(int64_t samples, const DataLoaderOptions& options)
+    : samples_(options.sampler != nullptr ? options.sampler->size() : samples),
+      batch_size_(options.batch_size),
+      drop_last_(options.drop_last),
+      shuffle_(options.shuffle),
+      seed_(options.seed ? *options.seed : default_seed()),
+      sampler_(options.sampler),
+      batch_sampler_(options.batch_sampler) {
+  check(options);
+  if (shuffle_) sampler_ = std::make_shared<RandomSampler>(samples_, seed_);
+}
+
+int64_t BatchPlan::size() const {
+  if (batch_sampler_ != nullptr) return batch_sampler_->size();
+  const bool rest = !drop_last_ && samples_ % batch_size_ != 0;
+  return samples_ / batch_size_ + (rest ? 1 : 0);
+}
+
+std::span<const int64_t> BatchPlan::order(int64_t epoch) {
+  // In order: a sampler's own samples, as they come in its first epoch.
+  const int64_t of = in_order_ ? 0 : epoch;
+  if (epoch_ != of) {
+    const bool as_they_are = sampler_ == nullptr || (shuffle_ && in_order_);
+    order_ = as_they_are ? std::span<const int64_t>() : sampler_->order(of);
+    epoch_ = of;
+  }
+  return order_;
+}
+
+BatchSlice BatchPlan::at(int64_t epoch, int64_t batch) {
+  BatchSlice slice{.rng = batch_rng(seed_, epoch, batch)};
+  if (batch_sampler_ != nullptr) {
+    slice.indices = batch_sampler_->batch(in_order_ ? 0 : epoch, batch);
+    slice.count = static_cast<int64_t>(slice.indices.size());
+    return slice;
+  }
+  slice.first = batch * batch_size_;
+  slice.count = std::min(batch_size_, samples_ - slice.first);
+  if (const auto all = order(epoch); !all.empty()) {
+    slice.indices = all.subspan(static_cast<std::size_t>(slice.first),
+                                static_cast<std::size_t>(slice.count));
+  }
+  return slice;
+}
+
+bool BatchPlan::shuffles() const {
+  if (in_order_) return false;
+  if (batch_sampler_ != nullptr) return batch_sampler_->shuffles();
+  return sampler_ != nullptr && sampler_->shuffles();
+}
+
+void BatchPlan::keep_order(bool keep) {
+  in_order_ = keep;
+  epoch_.reset();
+}
+
+State BatchPlan::state() const {
+  return State::map({{"seed", static_cast<int64_t>(seed_)},
+                     {"samples", samples_},
+                     {"batches", size()},
+                     {"batch_size", batch_size_},
+                     {"shuffle", shuffle_},
+                     {"drop_last", drop_last_}});
+}
+
+void BatchPlan::load_state(const State& state) {
+  const auto same = [&](const char* key, const State& now) {
+    if (state.at(key) == now) return;
+    throw CheckpointError(
+        {.where = "DataLoader",
+         .what = std::string("the loader is not the one that was saved: ") +
+                 key + " differs",
+         .got = now.to_string(),
+         .expected = state.at(key).to_string()});
+  };
+  same("samples", samples_);
+  same("batches", size());
+  same("batch_size", batch_size_);
+  same("shuffle", shuffle_);
+  same("drop_last", drop_last_);
+  seed_ = static_cast<uint64_t>(state.at("seed").as_int());
+  if (shuffle_) sampler_ = std::make_shared<RandomSampler>(samples_, seed_);
+  epoch_.reset();
+}
+
+}  // namespace bolt::detail

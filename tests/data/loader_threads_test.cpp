@@ -1,0 +1,238 @@
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/data/data.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <set>
+
+#include "support/errors.h"
+#include "support/generator.h"
+
+namespace bolt {
+namespace {
+
+using testing::has;
+using testing::message_of;
+
+// Sample k is k and a random number, and knows who reads it.
+struct Noisy {
+  int64_t size() const { return 23; }
+  torch::Tensor get(std::size_t index, Rng& rng) const {
+    return torch::tensor({static_cast<double>(index), rng.uniform()});
+  }
+};
+
+DataLoaderOptions shuffled(int64_t workers) {
+  return {.batch_size = 4, .shuffle = true, .seed = 5, .num_workers = workers};
+}
+
+std::vector<torch::Tensor> pass(BatchSource& loader) {
+  std::vector<torch::Tensor> batches;
+  AnyBatch batch;
+  loader.start();
+  while (loader.next(batch)) batches.push_back(batch.as<torch::Tensor>());
+  return batches;
+}
+
+bool same(const std::vector<torch::Tensor>& a,
+          const std::vector<torch::Tensor>& b) {
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), torch::equal);
+}
+
+TEST(LoaderThreads, GiveTheSameBatchesHoweverManyThereAre) {
+  DataLoader alone(Noisy{}, shuffled(0));
+  for (const int64_t workers : {1, 2, 4}) {
+    DataLoader loader(Noisy{}, shuffled(workers));
+    for (const int64_t epoch : {0, 1, 2, 7, 3}) {
+      alone.set_epoch(epoch);
+      loader.set_epoch(epoch);
+      EXPECT_TRUE(same(pass(alone), pass(loader))) << workers << " " << epoch;
+    }
+  }
+}
+
+TEST(LoaderThreads, GoOnBehindTheBatchesGivenOutWhateverWaits) {
+  for (const int64_t workers : {0, 1, 3}) {
+    for (int64_t given = 0; given <= 6; ++given) {
+      DataLoader whole(Noisy{}, shuffled(0));
+      whole.set_epoch(2);
+      auto expected = pass(whole);
+      DataLoader first(Noisy{}, shuffled(workers));
+      AnyBatch batch;
+      first.set_epoch(2);
+      first.start();
+      for (int64_t k = 0; k < given; ++k) ASSERT_TRUE(first.next(batch));
+      DataLoader second(Noisy{}, {.batch_size = 4,
+                                  .shuffle = true,
+                                  .seed = 99,
+                                  .num_workers = workers});
+      second.load_state(first.state());
+      if (given < 6) expected.erase(expected.begin(), expected.begin() + given);
+      EXPECT_TRUE(same(pass(second), expected)) << workers << " " << given;
+    }
+  }
+}
+
+// Sample 0 is ready only when sample 7 is: a later batch is there first.
+struct Late {
+  struct Shared {
+    std::mutex mutex{};
+    std::condition_variable changed{};
+    bool last_is_ready = false;
+  };
+  int64_t size() const { return 8; }
+  torch::Tensor get(std::size_t index) const {
+    std::unique_lock lock(shared->mutex);
+    if (index == 7) {
+      shared->last_is_ready = true;
+      shared->changed.notify_all();
+    }
+    if (index == 0) {
+      shared->changed.wait(lock, [&] { return shared->last_is_ready; });
+    }
+    return torch::tensor(static_cast<int64_t>(index));
+  }
+  std::shared_ptr<Shared> shared = std::make_shared<Shared>();
+};
+
+TEST(LoaderThreads, KeepTheOrderWhenALaterBatchIsReadyFirst) {
+  DataLoader loader(Late{}, {.num_workers = 2, .prefetch_factor = 4});
+  const auto batches = pass(loader);
+  ASSERT_EQ(batches.size(), 8u);
+  for (int64_t k = 0; k < 8; ++k) {
+    EXPECT_EQ(batches[static_cast<std::size_t>(k)].item<int64_t>(), k);
+  }
+}
+
+// Counts what is read; some samples can't be.
+struct Counting {
+  struct Shared {
+    std::mutex mutex{};
+    std::condition_variable changed{};
+    std::vector<int64_t> read{};
+    std::set<int64_t> broken{};
+  };
+  int64_t size() const { return 12; }
+  torch::Tensor get(std::size_t index) const {
+    const auto k = static_cast<int64_t>(index);
+    {
+      const std::scoped_lock lock(shared->mutex);
+      shared->read.push_back(k);
+      shared->changed.notify_all();
+    }
+    if (shared->broken.contains(k)) throw std::out_of_range("no such file");
+    return torch::tensor(k);
+  }
+  std::size_t wait_for(std::size_t count) const {
+    std::unique_lock lock(shared->mutex);
+    shared->changed.wait(lock, [&] { return shared->read.size() >= count; });
+    return shared->read.size();
+  }
+  std::shared_ptr<Shared> shared = std::make_shared<Shared>();
+};
+
+TEST(LoaderThreads, WhatTheDatasetThrowsArrivesInItsBatchsTurn) {
+  for (const int64_t workers : {0, 1, 2}) {
+    Counting data;
+    data.shared->broken = {0, 5, 11};
+    DataLoader loader(data, {.batch_size = 2, .num_workers = workers});
+    for (int again = 0; again < 2; ++again) {
+      AnyBatch batch;
+      loader.start();
+      for (int64_t k = 0; k < 6; ++k) {
+        if (k != 0 && k != 2 && k != 5) {
+          EXPECT_TRUE(loader.next(batch));
+          EXPECT_EQ(batch.as<torch::Tensor>()[0].item<int64_t>(), 2 * k);
+          continue;
+        }
+        const char* sample = k == 0   ? "sample 0 can't"
+                             : k == 2 ? "sample 5 can't"
+                                      : "sample 11 can't";
+        try {
+          loader.next(batch);
+          ADD_FAILURE() << k;
+        } catch (const DataError& error) {
+          EXPECT_TRUE(has(error.what(), {sample, "no such file"}));
+          EXPECT_THROW(std::rethrow_if_nested(error), std::out_of_range);
+        }
+      }
+      EXPECT_FALSE(loader.next(batch));
+    }
+  }
+}
+
+TEST(LoaderThreads, WorkAheadNoFurtherThanAllowedAndAcrossTheEndOfAPass) {
+  Counting data;
+  DataLoader loader(data,
+                    {.batch_size = 2, .num_workers = 1, .prefetch_factor = 3});
+  AnyBatch batch;
+  loader.set_epoch(0);
+  loader.set_limit(4);
+  loader.start();
+  // Three batches wait, or are made, beside the one taken.
+  EXPECT_EQ(data.wait_for(6), 6u);
+  for (int64_t k = 0; k < 4; ++k) EXPECT_TRUE(loader.next(batch));
+  // The pass is over: what waits are the first three batches of the next.
+  EXPECT_EQ(data.wait_for(14), 14u);
+  const auto& read = data.shared->read;
+  EXPECT_EQ(std::vector<int64_t>(read.begin() + 8, read.end()),
+            (std::vector<int64_t>{0, 1, 2, 3, 4, 5}));
+  loader.set_epoch(1);
+  loader.start();
+  EXPECT_TRUE(loader.next(batch));
+  EXPECT_EQ(batch.as<torch::Tensor>()[1].item<int64_t>(), 1);
+  EXPECT_EQ(data.wait_for(16), 16u);  // nothing was read again
+}
+
+std::size_t entries(const char* folder) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    count += entry.path().empty() ? 0 : 1;
+  }
+  return count;
+}
+
+TEST(LoaderThreads, StartAndEndAThousandTimesWithoutALeak) {
+  const std::size_t threads = entries("/proc/self/task");
+  const std::size_t files = entries("/proc/self/fd");
+  DataLoader kept(Noisy{}, shuffled(2));
+  for (int k = 0; k < 500; ++k) {
+    DataLoader loader(Noisy{}, shuffled(2));
+    AnyBatch batch;
+    loader.start();
+    if (k % 3 != 0) loader.next(batch);  // and gone, with work in flight
+    kept.start();
+    kept.next(batch);
+    kept.close();
+  }
+  EXPECT_EQ(entries("/proc/self/task"), threads);
+  EXPECT_EQ(entries("/proc/self/fd"), files);
+}
+
+TEST(LoaderThreads, TakeEmptyAndRaggedData) {
+  const std::vector<torch::Tensor> none;
+  DataLoader empty(none, {.num_workers = 2});
+  EXPECT_TRUE(pass(empty).empty());
+  const std::vector<torch::Tensor> ragged{torch::zeros({2}), torch::zeros({3})};
+  DataLoader loader(ragged, {.batch_size = 2, .num_workers = 2});
+  EXPECT_TRUE(has(message_of<DataError>([&] { pass(loader); }), {"sample 1"}));
+}
+
+TEST(LoaderThreads, ReadByHandWithALimitFromARunBefore) {
+  DataLoader loader(Noisy{}, shuffled(2));
+  loader.set_limit(2);
+  AnyBatch batch;
+  loader.start();
+  while (loader.next(batch)) {
+  }
+  int64_t count = 0;
+  for (const auto& each : loader) count += each.size(0);
+  EXPECT_EQ(count, 23);
+}
+
+}  // namespace
+}  // namespace bolt
