@@ -65,7 +65,13 @@ class ProcessSignals final : public SignalSource {
     const std::scoped_lock lock(mutex);
     for (const int signal : watched_) {
       const auto k = static_cast<std::size_t>(signal);
-      if (--watchers[k] == 0) ::sigaction(signal, &before[k], nullptr);
+      if (--watchers[k] > 0) continue;
+      // Somebody else's by now: it stays theirs.
+      struct sigaction now{};
+      ::sigaction(signal, nullptr, &now);
+      if (now.sa_handler == on_signal) {
+        ::sigaction(signal, &before[k], nullptr);
+      }
     }
     watched_.clear();
   }

@@ -1,7 +1,9 @@
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <torchbolt/core/terminal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <string_view>
 
@@ -17,6 +19,14 @@ std::string_view environment(const char* name) {
 
 bool is_terminal(int fd) {
   return ::isatty(fd) != 0 && environment("TERM") != "dumb";
+}
+
+void open_standard_streams() {
+  for (const int fd : {0, 1, 2}) {
+    if (::fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+    // The lowest free number, which is this one.
+    (void)::open("/dev/null", O_RDWR);
+  }
 }
 
 int terminal_width(int fd) {

@@ -30,6 +30,14 @@ void move_leaf(at::Tensor& tensor, const at::Device& device) {
   tensor = tensor.to(device, /*non_blocking=*/!wait);
 }
 
+void isolate_leaf(at::Tensor& tensor) {
+  if (!tensor.defined()) return;
+  const bool shared =
+      tensor.use_count() > 1 ||
+      (tensor.has_storage() && tensor.storage().use_count() > 1);
+  if (shared) tensor = tensor.clone();
+}
+
 }  // namespace detail
 
 AnyBatch::~AnyBatch() {
@@ -90,6 +98,11 @@ void AnyBatch::own() {
   const void* from = value_;
   ops.copy(storage_for(ops), from);
   value_ = ops.value(storage_);
+}
+
+void AnyBatch::isolate() {
+  own();
+  if (value_ != nullptr) ops_->isolate(value_);
 }
 
 void AnyBatch::to(const at::Device& device) {

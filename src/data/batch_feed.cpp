@@ -19,6 +19,13 @@ BatchFeed::BatchFeed(int64_t samples, const DataLoaderOptions& options,
 
 BatchFeed::~BatchFeed() = default;
 
+void BatchFeed::follow(const BatchFeed& other) {
+  plan_ = other.plan_;
+  epoch_ = other.epoch_;
+  resume_at_ = other.resume_at_;
+  position_ = resume_at_.value_or(0);
+}
+
 void BatchFeed::keep_order(bool keep) {
   if (threads_ != nullptr) threads_->stop();
   plan_.keep_order(keep);

@@ -61,6 +61,24 @@ BatchPlan::BatchPlan(int64_t samples, const DataLoaderOptions& options)
   if (shuffle_) sampler_ = std::make_shared<RandomSampler>(samples_, seed_);
 }
 
+BatchPlan::BatchPlan(const BatchPlan& other)
+    : samples_(other.samples_),
+      batch_size_(other.batch_size_),
+      drop_last_(other.drop_last_),
+      shuffle_(other.shuffle_),
+      in_order_(other.in_order_),
+      seed_(other.seed_),
+      sampler_(other.sampler_),
+      batch_sampler_(other.batch_sampler_) {
+  if (shuffle_) sampler_ = std::make_shared<RandomSampler>(samples_, seed_);
+}
+
+BatchPlan& BatchPlan::operator=(const BatchPlan& other) {
+  if (this == &other) return *this;
+  std::destroy_at(this);
+  return *std::construct_at(this, other);
+}
+
 int64_t BatchPlan::size() const {
   if (batch_sampler_ != nullptr) return batch_sampler_->size();
   const bool rest = !drop_last_ && samples_ % batch_size_ != 0;

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/data/dataset.h>
+#include <torchbolt/data/loader.h>
 
 #include <algorithm>
 #include <exception>
@@ -69,6 +70,12 @@ void rethrow_with_samples(std::span<const int64_t> indices) {
   }
 }
 
+void throw_no_loader() {
+  throw ConfigError({.where = "Loaders",
+                     .what = "there is no loader",
+                     .got = "a null pointer"});
+}
+
 void throw_no_dataset() {
   throw ConfigError({.where = "DataLoader",
                      .what = "there is no dataset",
@@ -90,6 +97,15 @@ at::Tensor stack_samples(const std::vector<at::Tensor>& tensors,
          .tip = "pad the samples, or write collate(std::vector<Sample>)"});
   }
   return at::stack(tensors);
+}
+
+void throw_other_keys(const std::string& field, std::size_t k) {
+  throw DataError({.where = "DataLoader",
+                   .what = "the samples of a batch can't be stacked: " + field +
+                           " " + std::to_string(k) +
+                           " has other keys than the first one",
+                   .tip = "give all samples the same keys, or write "
+                          "collate(std::vector<Sample>)"});
 }
 
 at::Tensor stack_numbers(const std::vector<int64_t>& numbers) {

@@ -16,31 +16,41 @@ namespace {
 
 constexpr std::string_view kVersion = "version_";
 
-// The fields of one line of our own file.
-std::vector<std::string> split_row(const std::string& line) {
-  std::vector<std::string> fields(1);
+using Row = std::vector<std::string>;
+
+// The records of a file of our own. A quoted field may hold line ends.
+std::vector<Row> split_rows(std::string_view text) {
+  std::vector<Row> rows;
   bool quoted = false;
-  for (std::size_t k = 0; k < line.size(); ++k) {
-    const char c = line[k];
-    if (quoted && c == '"' && k + 1 < line.size() && line[k + 1] == '"') {
-      fields.back() += '"';
+  bool open = false;  // a record has begun
+  for (std::size_t k = 0; k < text.size(); ++k) {
+    const char c = text[k];
+    if (!open) rows.emplace_back(1);
+    open = true;
+    std::string& field = rows.back().back();
+    if (quoted && c == '"' && k + 1 < text.size() && text[k + 1] == '"') {
+      field += '"';
       ++k;
     } else if (c == '"') {
       quoted = !quoted;
     } else if (c == ',' && !quoted) {
-      fields.emplace_back();
+      rows.back().emplace_back();
+    } else if (c == '\n' && !quoted) {
+      open = false;
     } else {
-      fields.back() += c;
+      field += c;
     }
   }
-  return fields;
+  return rows;
 }
 
 template <class Names>
 std::string header_of(const Names& columns) {
   std::string header;
+  bool first = true;
   for (const std::string& column : columns) {
-    header += (header.empty() ? "" : ",") + csv_field(column);
+    if (!std::exchange(first, false)) header += ',';
+    header += csv_field(column);
   }
   return header + "\n";
 }
@@ -111,6 +121,17 @@ int64_t CSVLogger::next_version() const {
   return next;
 }
 
+// Making the folder is what takes the number: of two that ask at a time, one
+// finds it taken.
+void CSVLogger::claim_version() {
+  make_directories(experiment_dir());
+  std::error_code error;
+  while (!std::filesystem::create_directory(*log_dir(), error)) {
+    if (error) return;  // start() says what is wrong with the folder
+    version_.reset();
+  }
+}
+
 std::optional<std::filesystem::path> CSVLogger::log_dir() const {
   return experiment_dir() / version();
 }
@@ -121,6 +142,7 @@ std::filesystem::path CSVLogger::metrics_path() const {
 
 void CSVLogger::start() {
   if (std::exchange(started_, true)) return;
+  if (!options_.version) claim_version();
   const std::filesystem::path folder = *log_dir();
   std::error_code error;
   if (std::filesystem::exists(folder, error) &&
@@ -151,20 +173,18 @@ void CSVLogger::log_metrics(const MetricMap& metrics, int64_t step) {
 void CSVLogger::rewrite() {
   file_.close();
   std::string bytes = header_of(columns_);
-  std::ifstream old(metrics_path());
-  std::string line;
-  if (std::getline(old, line)) {
-    const std::vector<std::string> names = split_row(line);
-    while (std::getline(old, line)) {
-      const std::vector<std::string> fields = split_row(line);
-      std::map<std::string, std::string> row;
-      for (std::size_t k = 0; k < std::min(names.size(), fields.size()); ++k) {
-        row[names[k]] = fields[k];
-      }
-      bytes += row_of(columns_, row);
-    }
+  std::error_code error;
+  std::vector<Row> rows;
+  if (std::filesystem::exists(metrics_path(), error)) {
+    rows = split_rows(read_file(metrics_path()));
   }
-  old.close();
+  for (std::size_t n = 1; n < rows.size(); ++n) {
+    std::map<std::string, std::string> row;
+    for (std::size_t k = 0; k < std::min(rows[0].size(), rows[n].size()); ++k) {
+      row[rows[0][k]] = rows[n][k];
+    }
+    bytes += row_of(columns_, row);
+  }
   write_atomic(metrics_path(), bytes);
   open_for_append();
 }
@@ -192,6 +212,13 @@ void CSVLogger::save() {
   if (!file_.is_open()) return;
   file_.flush();
   check_written();
+  std::error_code error;
+  if (std::filesystem::exists(metrics_path(), error)) return;
+  // Somebody took the file away: what was in it is gone, what comes needn't be.
+  log_message(LogLevel::kError, "[CSVLogger] " + metrics_path().string() +
+                                    " has vanished, with the metrics so far; "
+                                    "it is begun anew");
+  rewrite();
 }
 
 void CSVLogger::finalize(LoggerStatus) { save(); }

@@ -36,6 +36,10 @@ struct TrainerAccess {
   static Hook& hook(Module& m) { return m.hook_; }
   static void attach(Module& m, Trainer* trainer) { m.trainer_ = trainer; }
   static void attach(Callback& c, Module* module) { c.module_ = module; }
+  /// Another Trainer may have it by now.
+  static void detach(Callback& c, const Module* module) {
+    if (c.module_ == module) c.module_ = nullptr;
+  }
   static auto& modes(Module& m) { return m.modes_; }
   static TrainerCore& core(Trainer& t) { return *t.core_; }
 };

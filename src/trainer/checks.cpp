@@ -4,6 +4,8 @@
 #include <torch/optim/sgd.h>
 
 #include <cmath>
+#include <filesystem>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -69,6 +71,18 @@ void close_loaders(const Loaders& loaders, const TrainerOptions& options) {
   for (std::size_t k = 0; k < loaders.count(); ++k) {
     if (!options.overfit_batches.is_zero()) loaders[k].keep_order(false);
     loaders[k].close();
+  }
+}
+
+void check_log_dirs(const std::vector<std::shared_ptr<Logger>>& loggers) {
+  std::set<std::filesystem::path> seen;
+  for (const auto& logger : loggers) {
+    const auto folder = logger->log_dir();
+    if (!folder || folder->empty() || seen.insert(*folder).second) continue;
+    throw ConfigError({.where = "Trainer",
+                       .what = "two loggers write into one folder",
+                       .got = folder->string(),
+                       .tip = "give them different names or versions"});
   }
 }
 

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace bolt::detail {
 
@@ -31,6 +32,9 @@ void keep_order(Loaders& loaders, std::string_view stage, OnceLog& once);
 
 /// The run is over: they shuffle again, and their threads end.
 void close_loaders(const Loaders& loaders, const TrainerOptions& options);
+
+/// Throws ConfigError when two loggers have one folder.
+void check_log_dirs(const std::vector<std::shared_ptr<Logger>>& loggers);
 
 /// Throws ConfigError when a schedule lacks what it needs.
 void check_scheduler(const LRSchedulerConfig& config);

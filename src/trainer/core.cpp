@@ -4,6 +4,7 @@
 #include <torch/optim/optimizer.h>
 #include <torch/optim/sgd.h>
 #include <torchbolt/core/error.h>
+#include <torchbolt/core/terminal.h>
 #include <torchbolt/trainer/defaults.h>
 
 #include <algorithm>
@@ -145,6 +146,7 @@ TrainerCore::TrainerCore(Trainer& owner, TrainerOptions arguments)
       test_loop(std::make_unique<EvaluationLoop>(*this, Stage::kTest)),
       predict_loop(std::make_unique<PredictionLoop>(*this)),
       own_callbacks_(make_callbacks(options, own_handles_)) {
+  open_standard_streams();
   callbacks = own_callbacks_;
   max_epochs = options.max_epochs.value_or(-1);
   set_determinism(options);
@@ -156,7 +158,7 @@ TrainerCore::~TrainerCore() { forget_module(); }
 void TrainerCore::forget_module() {
   if (module != nullptr) TrainerAccess::attach(*module, nullptr);
   for (const auto& callback : callbacks) {
-    TrainerAccess::attach(*callback, nullptr);
+    TrainerAccess::detach(*callback, module);
   }
   module = nullptr;
 }
@@ -289,8 +291,8 @@ void TrainerCore::transfer(AnyBatch& batch, int64_t dataloader_idx) {
     batch.to(fabric.device());
     return;
   }
-  // A hook may change the batch: never the one that the user keeps.
-  batch.own();
+  // A hook may change the batch, in place too: never what the user keeps.
+  batch.isolate();
   const HookScope scope(*module, Hook::kBatchTransfer);
   const bool from_data = data != nullptr;
   if (from_data && theirs.on_before_batch_transfer) {

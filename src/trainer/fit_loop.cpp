@@ -113,7 +113,10 @@ void FitLoop::run_epoch() {
   if (!pass_is_fresh_) fetcher_->start(progress.epochs.current.processed);
   pass_is_fresh_ = false;
   while (!epoch_done()) {
-    if (!advance()) break;
+    if (!advance()) {
+      warn_of_short_pass();
+      break;
+    }
     end_batch();
   }
   // Validations in between are not training.
@@ -126,6 +129,22 @@ void FitLoop::run_epoch() {
                   std::to_string(std::lround(100 * epoch_wait_.share())) +
                   " % of the epoch's time; DataLoader's num_workers loads "
                   "ahead, and TensorDataset gathers a batch at once");
+}
+
+// A loader that ends before its time takes the end of the epoch's validation
+// with it, as in Lightning: nobody knew that the batch was the last.
+void FitLoop::warn_of_short_pass() {
+  const BatchProgress& batches = core_.progress.batches;
+  if (batches.is_last_batch) return;
+  const int64_t had = batches.counts.current.ready;
+  core_.once.warning(
+      "[Trainer.fit] the train loader ended after " + std::to_string(had) +
+      (max_batches_ == kUnknownBatches
+           ? std::string(" batches")
+           : " of " + std::to_string(max_batches_) + " batches") +
+      (had == 0 ? "; can it be read more than once?"
+                : ", so that the validation at the end of the epoch doesn't "
+                  "run; set limit_train_batches to what there is"));
 }
 
 bool FitLoop::epoch_done() {
@@ -185,7 +204,6 @@ bool FitLoop::advance() {
 
   BatchProgress& batches = core_.progress.batches;
   StepContext step{.batch_idx = batches.counts.current.ready};
-  step_ = &step;
   batches.is_last_batch = fetcher_->done();
   core_.transfer(fetched_->batch, 0);
 
@@ -201,7 +219,8 @@ bool FitLoop::advance() {
                                                            step);
   }
 
-  if (step.skip_epoch) {
+  const bool skipped = step.skip_epoch;
+  if (skipped) {
     batches.is_last_batch = true;
   } else {
     batches.counts.increment_started();
@@ -211,7 +230,7 @@ bool FitLoop::advance() {
 
   update_schedulers(Interval::kStep, false);
   if (last_batch_reached()) update_schedulers(Interval::kEpoch, false);
-  if (step.skip_epoch) return false;
+  if (skipped) return false;
 
   {
     const HookScope scope(*core_.module, Hook::kOnTrainBatchEnd);
@@ -257,15 +276,29 @@ void FitLoop::end_batch() {
 // -- the optimizer step ------------------------------------------------------
 
 void FitLoop::optimize(StepContext& step) {
+  // The closure's: it outlives the step where somebody keeps it.
+  struct Clear {
+    StepContext*& step;
+    ~Clear() { step = nullptr; }
+  } const clear{step_};
+  step_ = &step;
   if (should_accumulate()) {
     closure();
     return;
   }
   core_.progress.optimizer_steps.increment_ready();
+  closure_ran_ = false;
   core_.hook_module(Hook::kOptimizerStep, [&](Module& m) {
     m.optimizer_step(core_.progress.epochs.current.completed, step.batch_idx,
                      *core_.optimizers.front(), step_closure_);
   });
+  if (!closure_ran_) {
+    throw ConfigError({.where = "optimizer_step",
+                       .what = "the closure was not called, so that nothing "
+                               "was trained",
+                       .tip = "call optimizer.step(closure), or closure() "
+                              "before optimizer.step()"});
+  }
   core_.progress.optimizer_steps.increment_completed();
 }
 
@@ -283,7 +316,13 @@ at::Tensor FitLoop::step_closure() {
 }
 
 at::Tensor FitLoop::closure() {
+  if (step_ == nullptr) {
+    throw ConfigError({.where = "optimizer_step",
+                       .what = "the closure was called after its step",
+                       .tip = "call it in optimizer_step only"});
+  }
   const at::AutoGradMode grad(true);
+  closure_ran_ = true;
   compute_loss();
   zero_grad();
   if (!output_.loss().defined()) return {};

@@ -56,6 +56,7 @@ class FitLoop {
   void begin_epoch();
   void run_epoch();
   void end_epoch();
+  void warn_of_short_pass();
   bool epoch_done();
   bool advance();
   void end_batch();
@@ -93,6 +94,7 @@ class FitLoop {
   Fetcher::Fetched* fetched_ = nullptr;
   StepContext* step_ = nullptr;
   StepOutput output_{};
+  bool closure_ran_ = false;
   std::function<at::Tensor()> step_closure_{};
 };
 

@@ -84,11 +84,15 @@ void check_registered(const Module& module, std::string_view name,
                             "\", metric) in the module's constructor"});
 }
 
-// A metric called "step" as a step: towards zero, and never undefined.
+// A metric called "step" as a step.
 int64_t to_step(double value) {
-  if (std::isnan(value)) return 0;
   constexpr double kMost = 9007199254740992.0;  // 2^53: whole numbers end here
-  return static_cast<int64_t>(std::clamp(value, -kMost, kMost));
+  if (std::abs(value) <= kMost) return static_cast<int64_t>(value);
+  throw ConfigError({.where = call("step"),
+                     .what = "the value is taken for the x axis, and is no "
+                             "number of steps",
+                     .got = std::to_string(value),
+                     .tip = "log it under another name"});
 }
 
 }  // namespace

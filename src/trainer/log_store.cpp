@@ -155,7 +155,7 @@ void LogStore::log(Hook hook, std::string_view name, const LogValue& value,
   entry.epoch.reset();
   if (value.metric() != nullptr) {
     if (meta.on_step) {
-      entry.step = to_scalar(LogValue(value.metric()->last()));
+      entry.step = metric_value(entry, value.metric()->last());
     }
     return;
   }
@@ -231,7 +231,15 @@ LogStore::Entry& LogStore::find_or_add(Hook hook, std::string_view name,
 
 double LogStore::weight_of(const LogMeta& meta,
                            std::optional<int64_t> batch_size) {
-  if (batch_size) return static_cast<double>(*batch_size);
+  if (batch_size) {
+    if (*batch_size < 1) {
+      throw ConfigError({.where = "log",
+                         .what = "batch_size is too small",
+                         .got = std::to_string(*batch_size),
+                         .expected = "at least 1"});
+    }
+    return static_cast<double>(*batch_size);
+  }
   if (batch_size_) return static_cast<double>(*batch_size_);
   if (batch_ == nullptr || meta.reduce_fx != Reduce::kMean) return 1.0;
   const BatchSize size = batch_->size();
@@ -276,12 +284,17 @@ void LogStore::reset() {
   end_batch();
 }
 
+Scalar LogStore::metric_value(const Entry& entry, const at::Tensor& value) {
+  check_value(entry.hook, entry.name, value);
+  return to_scalar(value);
+}
+
 const Scalar* LogStore::value_of(Entry& entry, bool on_step) {
   if (on_step) return entry.meta.on_step ? &entry.step : nullptr;
   if (!entry.meta.on_epoch) return nullptr;
   if (!entry.epoch) {
     if (entry.metric != nullptr) {
-      entry.epoch = to_scalar(LogValue(entry.metric->compute()));
+      entry.epoch = metric_value(entry, entry.metric->compute());
     } else if (entry.meta.reduce_fx == Reduce::kMean) {
       entry.epoch = divided(entry.sum, entry.weight);
     } else {

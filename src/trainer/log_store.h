@@ -154,6 +154,8 @@ class LogStore {
                const LogMeta& meta) const;
   double weight_of(const LogMeta& meta, std::optional<int64_t> batch_size);
   void accumulate(Entry& entry, const LogValue& value, double weight);
+  /// Throws ConfigError for what is no single value.
+  static Scalar metric_value(const Entry& entry, const at::Tensor& value);
   const Scalar* value_of(Entry& entry, bool on_step);
   void write(Entry& entry, const Scalar& value, MetricTables& tables,
              bool on_step);

@@ -29,6 +29,16 @@ void Module::optimizer_zero_grad(int64_t, int64_t,
 }
 
 void Module::backward(const at::Tensor& loss) {
+  if (!loss.requires_grad()) {
+    throw ConfigError(
+        {.where = "training_step",
+         .what = "the loss can't be differentiated: it depends on no "
+                 "parameter that is trained",
+         .got = "a " + std::string(c10::toString(loss.scalar_type())) +
+                " tensor without requires_grad",
+         .tip = "compute it from the module's output, without detach() or "
+                "item(); or return {} to leave the step out"});
+  }
   trainer().fabric().backward(loss);
 }
 

@@ -24,6 +24,18 @@ std::string BatchLimit::text() const {
   return number;
 }
 
+TimeSpan::TimeSpan(std::chrono::duration<long double, std::nano> time) {
+  if (std::isnan(time.count())) {
+    throw ConfigError(
+        {.where = "TimeSpan", .what = "the time is no number", .got = "nan"});
+  }
+  // Clocks count nanoseconds in 64 bits; half of them, so that sums of two fit.
+  using Limit = std::chrono::duration<long double, std::nano>;
+  const Limit most = std::chrono::nanoseconds::max() / 2;
+  time_ = std::chrono::duration_cast<std::chrono::nanoseconds>(
+      std::clamp(time, -most, most));
+}
+
 TimeSpan::TimeSpan(std::string_view text) {
   const auto time = parse_duration(text);
   if (!time) {
@@ -177,6 +189,13 @@ void check_barebones(const TrainerOptions& o) {
   clash("profiler", o.profiler.has_value());
 }
 
+// A working folder that somebody removed is still called ".".
+std::filesystem::path here() {
+  std::error_code error;
+  std::filesystem::path folder = std::filesystem::current_path(error);
+  return error ? "." : folder;
+}
+
 void fill_defaults(TrainerOptions& o) {
   if (!o.val_check_interval) o.val_check_interval = ValCheckInterval(1.0);
   if (o.barebones) {
@@ -195,7 +214,7 @@ void fill_defaults(TrainerOptions& o) {
   if (!o.log_every_n_steps) o.log_every_n_steps = 50;
   if (!o.num_sanity_val_steps) o.num_sanity_val_steps = 2;
   o.default_root_dir =
-      expand_user(o.default_root_dir.value_or(std::filesystem::current_path()));
+      expand_user(o.default_root_dir ? *o.default_root_dir : here());
 }
 
 void apply_fast_dev_run(TrainerOptions& o) {

@@ -175,7 +175,15 @@ void apply_environment(TrainerOptions& options) {
     std::ranges::transform(variable, variable.begin(),
                            [](unsigned char c) { return std::toupper(c); });
     if (const char* value = std::getenv(variable.c_str())) {
-      read(Text(variable, value), options.*member);
+      const Text text(variable, value);
+      try {
+        read(text, options.*member);
+      } catch (const ConfigError& error) {
+        if (error.text().where == variable) throw;
+        ErrorText named = error.text();
+        named.where = variable;
+        throw ConfigError(std::move(named));
+      }
     }
   };
 #define BOLT_FIELD(name) field(#name, &TrainerOptions::name)

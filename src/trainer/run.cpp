@@ -15,6 +15,7 @@
 #include "trainer/core.h"
 #include "trainer/evaluation_loop.h"
 #include "trainer/fit_loop.h"
+#include "trainer/modes.h"
 #include "trainer/prediction_loop.h"
 
 // What surrounds a loop, the same for fit, validate, test and predict; run() is
@@ -188,8 +189,10 @@ void TrainerCore::attach_callbacks() {
   std::vector<CallbackHandle> brought =
       hook_module(Hook::kConfigureCallbacks,
                   [](Module& m) { return m.configure_callbacks(); });
+  std::vector<std::shared_ptr<Callback>> all_added;
   for (const CallbackHandle& handle : brought) {
     const std::shared_ptr<Callback> added = handle.instance();
+    all_added.push_back(added);
     std::erase_if(callbacks, [&](const auto& old) {
       const Callback& before = *old;
       const Callback& now = *added;
@@ -197,8 +200,8 @@ void TrainerCore::attach_callbacks() {
       return handle_of == own_handles_.end() ? typeid(before) == typeid(now)
                                              : handle_of->second.covers(now);
     });
-    callbacks.push_back(added);
   }
+  callbacks.insert(callbacks.end(), all_added.begin(), all_added.end());
   if (!brought.empty()) {
     order_callbacks(callbacks);
     check_state_keys(callbacks);
@@ -288,6 +291,7 @@ void TrainerCore::prepare() {
   if (data != nullptr) data->prepare_data();
   hook_module(Hook::kPrepareData, [](Module& m) { m.prepare_data(); });
   for (const auto& logger : log.loggers) logger->start();
+  check_log_dirs(log.loggers);
   if (data != nullptr) data->setup(of);
   {
     const HookScope scope(*module, Hook::kSetup);
@@ -365,6 +369,7 @@ void TrainerCore::start_signals() {
 void TrainerCore::let_go() {
   signals_.reset();
   if (module != nullptr) {
+    restore_modes(*module);  // an exception may have come in an evaluation
     fabric.release(*module);
     for (const auto& [name, metric] : module->registered_metrics()) {
       metric->to(at::kCPU);

@@ -128,8 +128,12 @@ int64_t Trainer::estimated_stepping_batches() {
   const int64_t batches = num_training_batches();
   if (batches == kUnknownBatches) return max_steps;
   const int64_t every = core_->options.accumulate_grad_batches;
-  const int64_t steps =
-      (batches + every - 1) / every * std::max<int64_t>(core_->max_epochs, 1);
+  const int64_t of_epoch = batches / every + (batches % every != 0 ? 1 : 0);
+  int64_t steps = 0;
+  if (__builtin_mul_overflow(of_epoch, std::max<int64_t>(core_->max_epochs, 1),
+                             &steps)) {
+    steps = kUnknownBatches;
+  }
   return max_steps == -1 ? steps : std::min(steps, max_steps);
 }
 

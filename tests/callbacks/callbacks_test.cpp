@@ -125,6 +125,18 @@ TEST(Callbacks, OfTheModuleReplaceThoseOfTheirType) {
   EXPECT_EQ(trainer.callback<EarlyStopping>().patience(), 7);
 }
 
+TEST(Callbacks, OfTheModuleMayBeSeveralOfOneType) {
+  struct Model : Line {
+    std::vector<CallbackHandle> configure_callbacks() override {
+      return {EarlyStopping({.monitor = "loss"}),
+              EarlyStopping({.monitor = "val_loss"})};
+    }
+  } model;
+  Trainer trainer(quiet({.max_epochs = 1}));
+  trainer.fit(model, line_batches(1), line_batches(1));
+  EXPECT_EQ(trainer.callbacks().size(), 2u);
+}
+
 struct Plain : Callback {};
 struct Derived : Plain {};
 

@@ -29,6 +29,40 @@ TEST(CSVLogger, NewColumnsKeepTheRowsSoFar) {
             ",nan,,3\n");
 }
 
+TEST(CSVLogger, HostileNamesStayInTheirFields) {
+  const TempDir dir;
+  CSVLogger logger({.save_dir = dir.path()});
+  logger.log_metrics({{"", 7}, {"a\nb", 1}, {"q\"", 2}}, 0);
+  logger.log_metrics({{"new", 3}}, 1);
+  logger.save();
+  EXPECT_EQ(read_file(logger.metrics_path()),
+            ",\"a\nb\",new,\"q\"\"\",step\n7,1,,2,0\n,,3,,1\n");
+}
+
+TEST(CSVLogger, AVanishedFileIsBegunAnew) {
+  const testing::LogCapture log;
+  const TempDir dir;
+  CSVLogger logger({.save_dir = dir.path()});
+  logger.log_metrics({{"a", 1}}, 0);
+  std::filesystem::remove_all(*logger.log_dir());
+  logger.log_metrics({{"a", 2}}, 1);
+  logger.save();
+  logger.log_metrics({{"a", 3}}, 2);
+  logger.save();
+  EXPECT_EQ(log.count("has vanished"), 1);
+  EXPECT_EQ(read_file(logger.metrics_path()), "a,step\n3,2\n");
+}
+
+TEST(CSVLogger, TwoThatAskedForTheSameVersionGetTwo) {
+  const TempDir dir;
+  CSVLogger a({.save_dir = dir.path()});
+  CSVLogger b({.save_dir = dir.path()});
+  EXPECT_EQ(a.log_dir(), b.log_dir());
+  a.start();
+  b.start();
+  EXPECT_NE(a.log_dir(), b.log_dir());
+}
+
 TEST(CSVLogger, TheStepIsNotAMetrics) {
   const testing::TempDir folder;
   CSVLogger logger({.save_dir = folder.path()});

@@ -4,6 +4,7 @@
 
 #include "support/log_capture.h"
 #include "support/models.h"
+#include "support/temp_dir.h"
 
 namespace bolt {
 namespace {
@@ -125,6 +126,30 @@ TEST(Arguments, TextIsReadOrRefused) {
   EXPECT_THROW(TimeSpan("1:2:3"), ConfigError);
 }
 
+TEST(Arguments, NullAndTwoForOnePlaceAreRefused) {
+  const std::shared_ptr<Callback> no_callback;
+  EXPECT_TRUE(has(refused(quiet({.callbacks = {no_callback}})), {"null"}));
+  const std::shared_ptr<DataLoader<TensorDataset>> no_loader;
+  EXPECT_THROW(Loaders(no_loader).count(), ConfigError);
+  EXPECT_THROW(DataLoader(std::shared_ptr<TensorDataset>()), ConfigError);
+  const testing::TempDir dir;
+  const CSVLogger here({.save_dir = dir.path(), .version = 0});
+  Line model;
+  EXPECT_TRUE(has(message_of<ConfigError>([&] {
+                    Trainer(quiet({.max_epochs = 1, .logger = {here, here}}))
+                        .fit(model, line_batches(1));
+                  }),
+                  {"two loggers", "version_0"}));
+}
+
+TEST(Arguments, AnyLengthOfTimeFits) {
+  using namespace std::chrono;
+  EXPECT_GT(TimeSpan(years(300)).time(), hours(24 * 365 * 100));
+  EXPECT_GT(TimeSpan(hours::max()).time(), hours(24 * 365 * 100));
+  EXPECT_EQ(TimeSpan(90min).time(), 90min);
+  EXPECT_THROW(TimeSpan(duration<double>(NAN)), ConfigError);
+}
+
 TEST(Arguments, MayComeFromTheEnvironment) {
   ::setenv("PL_TRAINER_MAX_EPOCHS", "7", 1);
   ::setenv("PL_TRAINER_LIMIT_TRAIN_BATCHES", "0.5", 1);
@@ -136,6 +161,9 @@ TEST(Arguments, MayComeFromTheEnvironment) {
   ::setenv("PL_TRAINER_MAX_EPOCHS", "many", 1);
   EXPECT_TRUE(has(refused(quiet()), {"PL_TRAINER_MAX_EPOCHS", "many"}));
   ::unsetenv("PL_TRAINER_MAX_EPOCHS");
+  ::setenv("PL_TRAINER_MAX_TIME", "soon", 1);
+  EXPECT_TRUE(has(refused(quiet()), {"PL_TRAINER_MAX_TIME", "soon"}));
+  ::unsetenv("PL_TRAINER_MAX_TIME");
   ::unsetenv("PL_TRAINER_LIMIT_TRAIN_BATCHES");
 }
 
@@ -255,6 +283,10 @@ TEST(Log, ErrorsNameHookAndName) {
                     m.log("v", 1, {.on_step = false, .on_epoch = false});
                   }),
                   {"would log nothing"}));
+  EXPECT_TRUE(has(error([](Logs& m) {
+                    m.log("v", 1, {.on_epoch = true, .batch_size = 0});
+                  }),
+                  {"batch_size"}));
   EXPECT_TRUE(has(error([](Logs& m) { m.log("v/dataloader_idx_0", 1); }),
                   {"loader index"}));
   EXPECT_TRUE(has(error([](Logs& m) {
@@ -264,6 +296,24 @@ TEST(Log, ErrorsNameHookAndName) {
                   {"register_metric"}));
   EXPECT_TRUE(has(message_of<ConfigError>([] { parse_reduce("median"); }),
                   {"median", "metric object"}));
+}
+
+TEST(Log, AStepThatIsNoNumberIsRefused) {
+  struct Logs : Line {
+    StepOutput training_step(const Batch& batch, StepContext& s) override {
+      log("step", NAN);
+      return Line::training_step(batch, s);
+    }
+  } model;
+  const testing::TempDir dir;
+  EXPECT_TRUE(has(message_of<ConfigError>([&] {
+                    Trainer(
+                        quiet({.max_epochs = 1,
+                               .logger = CSVLogger({.save_dir = dir.path()}),
+                               .log_every_n_steps = 1}))
+                        .fit(model, line_batches(1));
+                  }),
+                  {"\"step\"", "x axis"}));
 }
 
 TEST(Log, OutsideOfARunWarnsAndGoesOn) {

@@ -104,9 +104,40 @@ TEST(Trainer, KnowsItsLengthBeforeInAndAfterAFit) {
   EXPECT_EQ(trainer.estimated_stepping_batches(), 9);
 }
 
-TEST(Trainer, OneLoaderObjectCantTrainAndValidate) {
-  DataLoader loader(TensorDataset(torch::zeros({6, 1}), torch::zeros({6, 1})),
-                    {.batch_size = 2});
+TEST(Trainer, OneLoaderByNameTrainsAndValidates) {
+  DataLoader loader(TensorDataset(torch::zeros({20, 1}), torch::zeros({20, 1})),
+                    {.batch_size = 2, .shuffle = true});
+  Line model;
+  int trained = 0;
+  int validated = 0;
+  model.on_hook = [&](const std::string& hook) {
+    trained += hook == "training_step" ? 1 : 0;
+    validated += hook == "validation_step" ? 1 : 0;
+  };
+  Trainer(quiet({.max_epochs = 1,
+                 .val_check_interval = 3,
+                 .num_sanity_val_steps = 0}))
+      .fit(model, loader, loader);
+  EXPECT_EQ(trained, 10);
+  EXPECT_EQ(validated, 30);
+}
+
+TEST(Trainer, LoadersOfAHookMayBeItsLocals) {
+  struct Model : Line {
+    Loaders train_dataloader() override {
+      DataLoader a(TensorDataset(torch::zeros({6, 1}), torch::zeros({6, 1})),
+                   {.batch_size = 2});
+      return {a};
+    }
+  } model;
+  Trainer trainer(quiet({.max_epochs = 2}));
+  trainer.fit(model);
+  EXPECT_EQ(trainer.global_step(), 6);
+}
+
+TEST(Trainer, OneSharedLoaderCantTrainAndValidate) {
+  const auto loader = std::make_shared<DataLoader<TensorDataset>>(
+      TensorDataset(torch::zeros({6, 1}), torch::zeros({6, 1})));
   Line model;
   for (const int64_t sanity_steps : {0, 2}) {
     Trainer trainer(
@@ -225,6 +256,23 @@ TEST(Trainer, TransferHooksMayChangeTheBatchNotTheUsersData) {
   EXPECT_TRUE(torch::equal(batches[1].data, before));
 }
 
+TEST(Trainer, TransferHooksMayChangeTheBatchInPlace) {
+  struct Halves : Line {
+    void on_after_batch_transfer(Batch& batch, int64_t) override {
+      batch.data.div_(2);
+    }
+  } model;
+  const TensorDataset data(torch::ones({4, 1}), torch::ones({4, 1}));
+  const auto batches = line_batches(2);
+  const auto before = batches[0].data.clone();
+  DataLoader loader(data, {.batch_size = 2});
+  Trainer trainer(quiet({.max_epochs = 2}));
+  trainer.fit(model, loader);
+  Trainer(quiet({.max_epochs = 2})).fit(model, batches);
+  EXPECT_TRUE(torch::equal(data.data(), torch::ones({4, 1})));
+  EXPECT_TRUE(torch::equal(batches[0].data, before));
+}
+
 TEST(Trainer, TheDataModulesTransferHookWins) {
   struct Both : Line {
     void on_before_batch_transfer(Batch&, int64_t) override { ADD_FAILURE(); }
@@ -332,6 +380,11 @@ TEST(Trainer, OverfitsWithoutShuffling) {
   Trainer(quiet({.max_epochs = 4, .overfit_batches = 2})).fit(model, loader);
   EXPECT_EQ(model.seen.size(), 2u);
   EXPECT_EQ(log.count("turns off the shuffling"), 1);
+  // The loader itself shuffles on, shared or not.
+  const auto shared = std::make_shared<DataLoader<TensorDataset>>(loader);
+  Trainer(quiet({.max_epochs = 1, .overfit_batches = 2})).fit(model, shared);
+  EXPECT_TRUE(shared->shuffled());
+  EXPECT_TRUE(loader.shuffled());
 }
 
 TEST(Trainer, AsksForLoadersAgain) {
@@ -376,6 +429,81 @@ TEST(Trainer, EndsAtCtrlCBetweenTwoBatches) {
   model.on_hook = {};
   trainer.fit(model, line_batches(10));
   EXPECT_EQ(trainer.status(), RunStatus::kFinished);
+}
+
+TEST(Trainer, AClosureThatIsNotCalledIsAnError) {
+  struct Forgets : Line {
+    void optimizer_step(int64_t, int64_t, torch::optim::Optimizer& optimizer,
+                        const std::function<at::Tensor()>&) override {
+      optimizer.step();
+    }
+  } forgets;
+  EXPECT_TRUE(
+      has(message_of<ConfigError>([&] {
+            Trainer(quiet({.max_epochs = 1})).fit(forgets, line_batches(1));
+          }),
+          {"optimizer_step", "closure"}));
+  struct Keeps : Line {
+    void optimizer_step(int64_t, int64_t, torch::optim::Optimizer& optimizer,
+                        const std::function<at::Tensor()>& closure) override {
+      kept = closure;
+      optimizer.step(closure);
+    }
+    std::function<at::Tensor()> kept;
+  } keeps;
+  Trainer trainer(quiet({.max_epochs = 1}));
+  trainer.fit(keeps, line_batches(1));
+  EXPECT_THROW(keeps.kept(), ConfigError);
+}
+
+TEST(Trainer, ALossWithoutGradientIsExplained) {
+  struct Detached : Line {
+    StepOutput training_step(const Batch& batch, StepContext&) override {
+      return loss_of(batch).detach();
+    }
+  } model;
+  EXPECT_TRUE(
+      has(message_of<ConfigError>([&] {
+            Trainer(quiet({.max_epochs = 1})).fit(model, line_batches(1));
+          }),
+          {"training_step", "no parameter"}));
+}
+
+TEST(Trainer, TellsHowLongItWaitedForItsData) {
+  testing::FakeClock clock;
+  struct Slow {
+    int64_t size() const { return 4; }
+    testing::Example get_batch(std::span<const int64_t>) const {
+      clock->advance(2s);
+      return line_batches(1)[0];
+    }
+    testing::FakeClock* clock;
+  };
+  DataLoader train(Slow{&clock});
+  Line model;
+  model.on_hook = [&](const std::string& hook) {
+    if (hook == "training_step") clock.advance(3s);
+    if (hook == "validation_step") clock.advance(100s);
+  };
+  const testing::LogCapture log;
+  TrainerOptions options = quiet({.max_epochs = 2, .num_sanity_val_steps = 0});
+  options.seams.clock = &clock;
+  Trainer trainer(options);
+  trainer.fit(model, train, line_batches(1));
+  EXPECT_EQ(trainer.epoch_data_wait().waited, 8s);
+  EXPECT_EQ(trainer.epoch_data_wait().total, 20s);
+  EXPECT_EQ(trainer.data_wait().waited, 16s);
+  EXPECT_EQ(trainer.data_wait().total, 40s);
+  EXPECT_EQ(log.count("waited for its data in 40 %"), 1);
+}
+
+TEST(Trainer, SaysWhenALoaderEndsBeforeItsTime) {
+  const testing::LogCapture log;
+  Line model;
+  testing::Generator<Example> generator{5, line_batches(1)[0]};
+  Trainer(quiet({.max_epochs = 1, .limit_train_batches = 100}))
+      .fit(model, generator, line_batches(1));
+  EXPECT_EQ(log.count("ended after 5 of 100 batches"), 1);
 }
 
 TEST(Trainer, HearsCtrlCInTheLastHooksToo) {

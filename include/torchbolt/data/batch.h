@@ -135,6 +135,8 @@ struct BatchOps {
   void (*copy)(void* storage, const void* from);
   void* (*value)(void* storage) noexcept;
   void (*to)(void* value, const at::Device& device);
+  /// Gives tensors whose memory somebody else uses too memory of their own.
+  void (*isolate)(void* value);
   bool (*lives_on)(const void* value, const at::Device& device);
   BatchSize (*size)(const void* value);
 };
@@ -192,6 +194,10 @@ class AnyBatch {
   /// DataError when it is somebody else's and its type can't be copied.
   void own();
 
+  /// `own()`, and tensors that share memory with others get their own, so that
+  /// they may be changed in place.
+  void isolate();
+
   /// Moves all tensors to `device`, without waiting where the device allows.
   /// Does nothing to a batch that is there already.
   void to(const at::Device& device);
@@ -220,6 +226,7 @@ namespace detail {
 void add_leaf(BatchSize& size, bool& first, std::optional<int64_t> samples);
 std::optional<int64_t> leaf_samples(const at::Tensor& tensor);
 void move_leaf(at::Tensor& tensor, const at::Device& device);
+void isolate_leaf(at::Tensor& tensor);
 }  // namespace detail
 
 template <class B>
@@ -250,6 +257,15 @@ const BatchOps& batch_ops() {
               using Leaf = std::remove_cvref_t<decltype(leaf)>;
               if constexpr (std::is_same_v<Leaf, at::Tensor>) {
                 detail::move_leaf(leaf, device);
+              }
+            });
+          },
+      .isolate =
+          [](void* v) {
+            visit_leaves(*static_cast<B*>(v), [](auto& leaf) {
+              using Leaf = std::remove_cvref_t<decltype(leaf)>;
+              if constexpr (std::is_same_v<Leaf, at::Tensor>) {
+                detail::isolate_leaf(leaf);
               }
             });
           },

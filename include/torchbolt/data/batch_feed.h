@@ -27,6 +27,9 @@ class BatchFeed {
             Load load);
   ~BatchFeed();
 
+  /// Takes over where another feed of the same data would begin its next pass.
+  void follow(const BatchFeed& other);
+
   int64_t size() const { return plan_.size(); }
   bool shuffles() const { return plan_.shuffles(); }
   void keep_order(bool keep);

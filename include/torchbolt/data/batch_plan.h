@@ -52,6 +52,11 @@ class BatchPlan {
   /// Throws ConfigError.
   BatchPlan(int64_t samples, const DataLoaderOptions& options);
 
+  /// A copy draws its own orders; samplers of the user's are shared.
+  BatchPlan(const BatchPlan& other);
+  BatchPlan& operator=(const BatchPlan& other);
+  ~BatchPlan() = default;
+
   /// Batches of an epoch.
   int64_t size() const;
   /// A batch of an epoch; its indices are valid until the next call.

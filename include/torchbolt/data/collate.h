@@ -20,6 +20,8 @@ at::Tensor stack_samples(const std::vector<at::Tensor>& tensors,
 /// Numbers of the samples as one tensor: int64 or float.
 at::Tensor stack_numbers(const std::vector<int64_t>& numbers);
 at::Tensor stack_numbers(const std::vector<double>& numbers);
+/// The error of a sample whose map has other keys than the first one's.
+[[noreturn]] void throw_other_keys(const std::string& field, std::size_t k);
 }  // namespace detail
 
 /// Makes one batch of samples: tensors are stacked along a new first dimension,
@@ -71,8 +73,14 @@ auto default_collate(std::vector<Sample> samples,
   } else if constexpr (detail::IsMapping<Sample>::value) {
     using Key = typename Sample::key_type;
     std::map<Key, std::vector<typename Sample::mapped_type>> parts;
-    for (auto& sample : samples) {
-      for (auto& [key, value] : sample) parts[key].push_back(std::move(value));
+    for (std::size_t k = 0; k < samples.size(); ++k) {
+      bool fits = samples[k].size() == samples.front().size();
+      for (auto& [key, value] : samples[k]) {
+        auto& part = parts[key];
+        fits = fits && part.size() == k;
+        part.push_back(std::move(value));
+      }
+      if (!fits) detail::throw_other_keys(field, k);
     }
     using Value =
         decltype(default_collate(std::vector<typename Sample::mapped_type>()));

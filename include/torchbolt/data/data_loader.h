@@ -52,10 +52,18 @@ class DataLoader final : public BatchSource {
                                       AnyBatch& batch) {
                 batch.emplace<BatchType>(fetch(*data, slice));
               }) {}
-  /// The same loader, at its beginning; the dataset is shared.
+  /// The same loader, whose next pass is the one that this one's would be; the
+  /// dataset is shared.
   DataLoader(const DataLoader& other)
-      : DataLoader(other.dataset_, other.options_) {}
+      : DataLoader(other.dataset_, other.options_) {
+    feed_.follow(other.feed_);
+  }
   DataLoader& operator=(const DataLoader&) = delete;
+
+  /// What a run reads from when it is given this loader by name.
+  std::shared_ptr<BatchSource> cursor() const {
+    return std::make_shared<DataLoader>(*this);
+  }
 
   D& dataset() const { return *dataset_; }
   const BatchOps& ops() const override { return batch_ops<BatchType>(); }

@@ -96,16 +96,41 @@ class LightningDataModule {
 
 namespace detail {
 
+/// What a member function takes and returns, whichever class it is of.
+template <class M>
+struct Signature {};
+template <class R, class C, class... A>
+struct Signature<R (C::*)(A...)> {
+  using type = R(A...);
+};
+template <class R, class C, class... A>
+struct Signature<R (C::*)(A...) noexcept> {
+  using type = R(A...);
+};
+template <class R, class C, class... A>
+struct Signature<R (C::*)(A...) const> {
+  using type = R(A...) const;
+};
+
+template <class A, class B>
+concept SameSignature =
+    std::is_same_v<typename Signature<A>::type, typename Signature<B>::type>;
+
 // A member that can't be named from here (private, or overloaded) was declared
 // by the class itself: it counts as overridden.
-#define BOLT_OVERRIDES(Class, Base, member)            \
-  [] {                                                 \
-    if constexpr (requires { &Class::member; }) {      \
-      return !std::is_same_v<decltype(&Class::member), \
-                             decltype(&Base::member)>; \
-    } else {                                           \
-      return true;                                     \
-    }                                                  \
+#define BOLT_OVERRIDES(Class, Base, member)                                 \
+  [] {                                                                      \
+    if constexpr (requires { &Class::member; }) {                           \
+      static_assert(::bolt::detail::SameSignature<decltype(&Class::member), \
+                                                  decltype(&Base::member)>, \
+                    #member                                                 \
+                    " is not declared as the hook of that name is, and "    \
+                    "would not be called: put `override` behind it.");      \
+      return !std::is_same_v<decltype(&Class::member),                      \
+                             decltype(&Base::member)>;                      \
+    } else {                                                                \
+      return true;                                                          \
+    }                                                                       \
   }()
 
 template <class D, class Base>

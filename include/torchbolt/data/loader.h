@@ -56,6 +56,8 @@ class BatchSource {
 
 namespace detail {
 
+[[noreturn]] void throw_no_loader();
+
 template <class T>
 struct IsPointer : std::false_type {};
 template <class T, class D>
@@ -106,7 +108,20 @@ class RangeSource final : public BatchSource {
   using Iterator = decltype(std::declval<Range&>().begin());
   using Sentinel = decltype(std::declval<Range&>().end());
 
-  explicit RangeSource(Held held) : held_(std::move(held)) {}
+  explicit RangeSource(Held held) : held_(std::move(held)) {
+    if constexpr (IsPointer<std::remove_cvref_t<decltype(*held_)>>::value) {
+      if (*held_ == nullptr) throw_no_loader();
+    }
+  }
+  ~RangeSource() override {
+    try {
+      finish_pass();
+    } catch (...) {
+      // What a thread of the loader threw, for a batch that nobody wants.
+    }
+  }
+  RangeSource(const RangeSource&) = delete;
+  RangeSource& operator=(const RangeSource&) = delete;
 
   const BatchOps& ops() const override { return batch_ops<B>(); }
 
@@ -142,10 +157,14 @@ class RangeSource final : public BatchSource {
     fresh_ = false;
     if (!(*at_ != *end_)) return false;
     using Reference = decltype(**at_);
+    // What a torch loader holds of a batch it lets go of before the next one;
+    // what other iterators refer to may be somebody's.
+    constexpr bool kMayMove =
+        kIsTorchLoader || !std::is_copy_constructible_v<B>;
     if constexpr (std::is_lvalue_reference_v<Reference> &&
                   std::forward_iterator<Iterator>) {
       batch.refer<B>(**at_);
-    } else if constexpr (std::is_lvalue_reference_v<Reference>) {
+    } else if constexpr (std::is_lvalue_reference_v<Reference> && kMayMove) {
       batch.emplace<B>(std::move(**at_));
     } else {
       batch.emplace<B>(**at_);
@@ -173,14 +192,16 @@ class RangeSource final : public BatchSource {
   // A loader of torch with threads begins anew only when the batches that they
   // were asked for have been taken.
   void finish_pass() {
-    if constexpr (requires(Range& r) {
-                    r.join();
-                    r.options().workers;
-                  }) {
+    if constexpr (kIsTorchLoader) {
       if (!at_ || range().options().workers == 0) return;
       while (*at_ != *end_) ++*at_;
     }
   }
+
+  static constexpr bool kIsTorchLoader = requires(Range& r) {
+    r.join();
+    r.options().workers;
+  };
 
   Range& range() const { return const_cast<Range&>(loader_ref(*held_)); }
 
@@ -190,15 +211,23 @@ class RangeSource final : public BatchSource {
   bool fresh_ = true;
 };
 
+inline std::shared_ptr<BatchSource> checked(
+    std::shared_ptr<BatchSource> source) {
+  if (source == nullptr) throw_no_loader();
+  return source;
+}
+
 template <class L>
 std::shared_ptr<BatchSource> make_source(L&& loader) {
   using Plain = std::remove_cvref_t<L>;
   if constexpr (std::is_convertible_v<L&&, std::shared_ptr<BatchSource>>) {
-    return std::forward<L>(loader);
+    return checked(std::forward<L>(loader));
   } else if constexpr (std::derived_from<Plain, BatchSource>) {
     static_assert(!std::is_const_v<std::remove_reference_t<L>>,
                   "Reading a loader changes its position: it can't be const.");
-    if constexpr (std::is_lvalue_reference_v<L>) {
+    if constexpr (requires { loader.cursor(); }) {
+      return loader.cursor();
+    } else if constexpr (std::is_lvalue_reference_v<L>) {
       // The caller's object: it outlives the run.
       return {std::shared_ptr<void>(), &loader};
     } else {
@@ -206,6 +235,7 @@ std::shared_ptr<BatchSource> make_source(L&& loader) {
     }
   } else if constexpr (std::derived_from<LoaderRef<L>, BatchSource>) {
     auto held = std::make_shared<Plain>(std::forward<L>(loader));
+    if (*held == nullptr) throw_no_loader();
     BatchSource* source = &**held;
     return {std::move(held), source};
   } else if constexpr (std::is_lvalue_reference_v<L> &&
@@ -232,8 +262,9 @@ concept SeveralLoaders =
 /// prediction run one after the other; the step's `dataloader_idx` says which).
 /// Made from any loader: a `bolt::DataLoader`, one of `torch::data` (or the
 /// `unique_ptr` that torch makes), any range of batches, sized or not.
-/// A loader given by name is referred to and must outlive the run; a temporary
-/// is kept; a `shared_ptr` is shared.
+/// A `bolt::DataLoader` given by name is read through a cursor of its own, and
+/// only its dataset is shared; any other loader given by name is referred to
+/// and must outlive the run; a temporary is kept; a `shared_ptr` is shared.
 ///
 ///     bolt::Loaders val_dataloader() override { return {val_, extra_}; }
 class Loaders {

@@ -32,7 +32,8 @@ struct CSVLoggerOptions {
 /// Writes metrics to save_dir/name/version_n/metrics.csv, a row for each call,
 /// and hyper-parameters to hparams.yaml beside it. The columns are the names of
 /// all metrics so far, sorted; a new one rewrites the file in one piece, so
-/// that it is whole at any moment. docs/formats/csv.md describes both files.
+/// that it is whole at any moment. A file that vanishes during the run is begun
+/// anew, with a message. docs/formats/csv.md describes both files.
 ///
 ///     .logger = {bolt::CSVLogger({.save_dir = "logs"})}
 class CSVLogger final : public Logger {
@@ -61,6 +62,7 @@ class CSVLogger final : public Logger {
  private:
   std::filesystem::path experiment_dir() const;
   int64_t next_version() const;
+  void claim_version();
   void rewrite();
   void open_for_append();
   void check_written();

@@ -65,7 +65,8 @@ class LoggerOption {
  public:
   /// Not said: the default logger.
   LoggerOption() = default;
-  LoggerOption(bool on) : on_(on) {}
+  template <std::same_as<bool> B>
+  LoggerOption(B on) : on_(on) {}
   template <class L>
     requires std::convertible_to<L, LoggerHandle>
   LoggerOption(L logger) : on_(true), loggers_{std::move(logger)} {}

@@ -50,7 +50,9 @@ class TimeSpan {
  public:
   template <class Rep, class Period>
   TimeSpan(std::chrono::duration<Rep, Period> time)
-      : time_(std::chrono::duration_cast<std::chrono::nanoseconds>(time)) {}
+      : TimeSpan(std::chrono::duration<long double, std::nano>(time)) {}
+  /// Longer ones than the clock can count (146 years) are cut to that.
+  TimeSpan(std::chrono::duration<long double, std::nano> time);
   TimeSpan(const char* text) : TimeSpan(std::string_view(text)) {}
   TimeSpan(const std::string& text) : TimeSpan(std::string_view(text)) {}
   TimeSpan(std::string_view text);

@@ -9,6 +9,10 @@
 
 namespace bolt {
 
+namespace detail {
+[[noreturn]] void throw_null_plugin();
+}
+
 /// A callback or a logger on its way into a Trainer. Given by value, each
 /// Trainer gets a copy of its own; given as `shared_ptr`, it is shared, because
 /// the caller said so.
@@ -28,7 +32,10 @@ class PluginHandle {
   template <class P>
     requires std::derived_from<P, Base>
   PluginHandle(std::shared_ptr<P> plugin)
-      : make_([shared = std::shared_ptr<Base>(plugin)] { return shared; }),
+      : make_([shared = std::shared_ptr<Base>(plugin)] {
+          if (shared == nullptr) detail::throw_null_plugin();
+          return shared;
+        }),
         covers_([plugin](const Base& other) {
           const Base& own = *plugin;
           // A pointer to a base tells nothing of the class it points to.
