@@ -11,7 +11,6 @@
 #include <torch/torch.h>
 #include <torchbolt/torchbolt.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <string>
 
@@ -48,6 +47,11 @@ class GradientNorm final : public bolt::Callback {
     trainer.print(line);
   }
   bool monitors() const override { return true; }
+  // Among callbacks the list's order counts, but tuners come first and
+  // checkpoints last, so that what they save is what the others left.
+  bolt::CallbackOrder order() const override {
+    return bolt::CallbackOrder::kOrdinary;  // the default
+  }
 
   // What a checkpoint keeps. All that the callback must know after a resumed
   // run belongs here.

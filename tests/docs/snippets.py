@@ -56,6 +56,9 @@ BLOCK = re.compile(r"^```cpp[ \t]*([\w-]*)[ \t]*\n(.*?)^```", re.M | re.S)
 
 def blocks(page):
     text = page.read_text(encoding="utf-8")
+    hidden = re.search(r"^[ \t]+```cpp.*$", text, re.M)
+    if hidden:
+        raise SystemExit(f"{page}: an indented block would not be compiled")
     for found in BLOCK.finditer(text):
         line = text.count("\n", 0, found.start(2)) + 1
         yield found.group(1), line, found.group(2)
