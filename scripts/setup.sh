@@ -19,7 +19,7 @@ packages_for() {
       zlib1g-dev mold python3-minimal python3-pip ;;
     example) echo dataset-fashion-mnist ;;
     test) echo libgtest-dev nlohmann-json3-dev g++ ccache dataset-fashion-mnist \
-      libbenchmark-dev libclang-rt-19-dev python3-venv ;;
+      libbenchmark-dev libclang-rt-19-dev python3-venv doxygen ;;
     bench) echo valgrind python3-venv ;;
     *) fail "unknown part '$1'; known: build, example, test, bench" ;;
   esac

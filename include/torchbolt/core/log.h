@@ -8,6 +8,7 @@
 
 namespace bolt {
 
+/// How much a message matters.
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 /// Where the library's own messages go. Thread-safe implementations only.
@@ -23,9 +24,11 @@ class LogSink {
 std::shared_ptr<LogSink> set_log_sink(std::shared_ptr<LogSink> sink);
 
 /// Writes a message to the sink. Thread-safe.
+/// @{
 void log_message(LogLevel level, std::string_view message);
 void log_info(std::string_view message);
 void log_warning(std::string_view message);
+/// @}
 
 /// Lets each message through once. Its owner's: two Trainers each have one.
 class OnceLog {

@@ -13,8 +13,8 @@ namespace bolt {
 /// A data module from datasets: the training data shuffled, the others in
 /// order. Stages that weren't given aren't there.
 ///
-///     auto data = bolt::DatasetsModule({.train = a, .val = b},
-///                                      {.batch_size = 64});
+///     bolt::DatasetsModule<bolt::TensorDataset> data({.train = a, .val = b},
+///                                                    {.batch_size = 64});
 ///     trainer.fit(model, data);
 template <Dataset D>
 class DatasetsModule final : public LightningDataModule {

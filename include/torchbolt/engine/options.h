@@ -70,6 +70,7 @@ class Devices {
 
 /// Lightning's spellings ("cpu", "ddp", "bf16-mixed", "norm", …; any case).
 /// Throws ConfigError naming the known ones.
+/// @{
 Accelerator parse_accelerator(std::string_view text);
 Strategy parse_strategy(std::string_view text);
 Precision parse_precision(std::string_view text);
@@ -78,5 +79,6 @@ std::string_view to_string(Accelerator value);
 std::string_view to_string(Strategy value);
 std::string_view to_string(Precision value);
 std::string_view to_string(ClipAlgorithm value);
+/// @}
 
 }  // namespace bolt

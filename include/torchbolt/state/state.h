@@ -20,8 +20,9 @@ namespace bolt {
 /// integers; tensors may share storage. Copies of a State share tensors (use
 /// `clone()` for tensors of its own), not structure. Not thread-safe.
 ///
-///     State s = State::map({{"lr", 1e-3}, {"betas", State::tuple({0.9,
-///     0.99})}}); s["step"] = 7; double lr = s.at("lr").as_double();
+///     auto s = State::map({{"lr", 1e-3}, {"betas", State::tuple({0.9, 1})}});
+///     s["step"] = 7;
+///     double lr = s.at("lr").as_double();
 class State {
  public:
   enum class Kind {

@@ -160,6 +160,7 @@ class Callback {
   Module* module_ = nullptr;
 };
 
+/// A callback in a Trainer's list: by value, or as `shared_ptr`.
 using CallbackHandle = PluginHandle<Callback>;
 
 }  // namespace bolt

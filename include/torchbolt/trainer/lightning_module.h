@@ -18,8 +18,10 @@ namespace bolt {
 ///       Classifier() { register_module("net", net); }
 ///       bolt::StepOutput training_step(const Batch& batch,
 ///                                      bolt::StepContext&) override {
-///         auto loss = F::cross_entropy(net->forward(batch.data),
-///         batch.target); log("train/loss", loss); return loss;
+///         auto logits = net->forward(batch.data);
+///         auto loss = F::cross_entropy(logits, batch.target);
+///         log("train/loss", loss);
+///         return loss;
 ///       }
 ///       bolt::OptimizerConfig configure_optimizers() override {
 ///         return torch::optim::AdamW(parameters(), 1e-3);

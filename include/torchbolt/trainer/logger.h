@@ -57,6 +57,7 @@ class Logger {
   virtual void finalize(LoggerStatus status) { (void)status; }
 };
 
+/// A logger for a Trainer: by value, or as `shared_ptr`.
 using LoggerHandle = PluginHandle<Logger>;
 
 /// The Trainer's `logger` argument: one, several, `true` (the default one) or

@@ -17,6 +17,7 @@ namespace bolt::ui {
 /// Thread-safe.
 class Screen {
  public:
+  /// What is drawn.
   struct Source {
     /// The lines as they are now, for a terminal of this width. Called on the
     /// screen's thread, or on that of who calls print().
