@@ -1,5 +1,5 @@
-# our_options(<target>): warnings, sanitizers, and which symbols are seen.
-function(our_options target)
+# torchbolt_options(<target>): warnings, sanitizers, and which symbols are seen.
+function(torchbolt_options target)
   # -fPIC also for programs: all share one precompiled header.
   target_compile_options(${target} PRIVATE -fPIC -Wall -Wextra -Wpedantic
     # g++ 12 takes members of variants and strings for uninitialized that aren't.
@@ -16,9 +16,9 @@ function(our_options target)
   endif()
 endfunction()
 
-# our_target(<target>): what all targets that use torch have in common.
-function(our_target target)
-  our_options(${target})
+# torchbolt_target(<target>): what all targets that use torch have in common.
+function(torchbolt_target target)
+  torchbolt_options(${target})
   if(TORCHBOLT_PCH)
     # One header, precompiled once, for all: torch's costs seconds a file.
     if(NOT TARGET torchbolt_pch)
@@ -27,7 +27,7 @@ function(our_target target)
       add_library(torchbolt_pch OBJECT "${pch_source}")
       target_link_libraries(torchbolt_pch PRIVATE Libtorch::Libtorch)
       target_compile_features(torchbolt_pch PUBLIC cxx_std_20)
-      our_options(torchbolt_pch)
+      torchbolt_options(torchbolt_pch)
       target_precompile_headers(torchbolt_pch PRIVATE <torch/torch.h>)
     endif()
     target_precompile_headers(${target} REUSE_FROM torchbolt_pch)

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Of C++20, all that a user may hit upon as a name of lower-case letters.
+// C++20's.
 constexpr std::array kKeywords{
     "alignas",       "alignof",     "and",
     "asm",           "auto",        "bitand",
@@ -178,12 +178,9 @@ std::optional<std::filesystem::path> find_package_beside_program() {
   // CMake looks there by itself.
   if (prefix == "/usr" || prefix == "/usr/local") return std::nullopt;
   for (const char* folder :
-       {".", "lib/cmake/torchbolt", "lib64/cmake/torchbolt",
-        "lib/x86_64-linux-gnu/cmake/torchbolt"}) {
-    const fs::path package = (prefix / folder).lexically_normal();
-    if (fs::exists(package / "torchboltConfig.cmake", error)) {
-      return package == prefix / "" ? prefix : package;
-    }
+       {"lib/cmake/torchbolt", "lib64/cmake/torchbolt", ""}) {
+    const fs::path package = *folder == 0 ? prefix : prefix / folder;
+    if (fs::exists(package / "torchboltConfig.cmake", error)) return package;
   }
   return std::nullopt;
 }

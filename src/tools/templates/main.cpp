@@ -69,7 +69,7 @@ void run() {
 
   Classifier model(3e-3);
   bolt::Trainer trainer({
-      .max_epochs = 20,
+      .max_epochs = 10,
       .callbacks = {bolt::EarlyStopping({.monitor = "val/loss"})},
   });
   trainer.fit(model, train, val);
