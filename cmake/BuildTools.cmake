@@ -5,10 +5,7 @@ if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
       ${CMAKE_COMMAND} -E env
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
       ${CCACHE})
-  if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
-    # ccache looks into a precompiled header only when it holds no time stamp.
-    add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
-  else()
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     add_compile_options(-fpch-preprocess)
   endif()
 endif()

@@ -22,6 +22,8 @@ namespace bolt::testing {
 int64_t allocations() { return count; }
 }  // namespace bolt::testing
 
+// Programs hide their symbols; these must be seen by libtorch.
+#pragma GCC visibility push(default)
 extern "C" {
 void* __libc_malloc(std::size_t size);
 void* __libc_calloc(std::size_t n, std::size_t size);
@@ -46,3 +48,4 @@ int posix_memalign(void** to, std::size_t alignment, std::size_t size) {
   return real(to, alignment, size);
 }
 }
+#pragma GCC visibility pop

@@ -1,0 +1,15 @@
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace bolt::tools {
+
+// Each subcommand stands in a file of its own, which adds it to the program. It
+// runs while CLI11 parses, and says by an exception that it failed.
+
+/// torchbolt new NAME
+void add_new_command(CLI::App& app);
+
+}  // namespace bolt::tools
