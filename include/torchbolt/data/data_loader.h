@@ -3,6 +3,7 @@
 #include <torchbolt/data/dataset.h>
 #include <torchbolt/data/loader.h>
 #include <torchbolt/data/sampler.h>
+#include <torchbolt/export.h>
 
 #include <algorithm>
 #include <iterator>
@@ -32,7 +33,7 @@ namespace detail {
 
 /// What of a DataLoader doesn't depend on the dataset: which samples are in
 /// which batch. Batch k of an epoch is a function of (seed, epoch, k).
-class BatchPlan {
+class TORCHBOLT_API BatchPlan {
  public:
   /// Throws ConfigError.
   BatchPlan(int64_t samples, const DataLoaderOptions& options);
@@ -84,9 +85,8 @@ class BatchPlan {
 template <Dataset D>
 class DataLoader final : public BatchSource {
  public:
-  using BatchType = decltype(detail::gather(std::declval<D&>(),
-                                            std::span<const int64_t>(),
-                                            std::declval<Rng&>()));
+  using BatchType = decltype(detail::gather(
+      std::declval<D&>(), std::span<const int64_t>(), std::declval<Rng&>()));
 
   /// Keeps the dataset. Throws ConfigError naming the option.
   explicit DataLoader(D dataset, const DataLoaderOptions& options = {})

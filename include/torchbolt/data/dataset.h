@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <torchbolt/data/batch.h>
 #include <torchbolt/data/collate.h>
+#include <torchbolt/export.h>
 #include <torchbolt/state/rng.h>
 
 #include <concepts>
@@ -20,7 +21,7 @@ namespace bolt {
 /// gathered with one operation each, and without shuffling not copied at all.
 ///
 ///     bolt::TensorDataset data(images, labels);   // batches: Example<>
-class TensorDataset {
+class TORCHBOLT_API TensorDataset {
  public:
   /// Throws DataError when the first dimensions differ, or one has none.
   TensorDataset(at::Tensor data, at::Tensor target);
@@ -52,11 +53,10 @@ int64_t dataset_size(const D& dataset) {
 
 /// Datasets that make whole batches.
 template <class D>
-concept BatchDataset =
-    requires(D& d, std::span<const int64_t> indices, Rng& rng) {
-      d.get_batch(indices, rng);
-    } ||
-    requires(D& d, std::span<const int64_t> indices) { d.get_batch(indices); };
+concept BatchDataset = requires(D& d, std::span<const int64_t> indices,
+                                Rng& rng) {
+  d.get_batch(indices, rng);
+} || requires(D& d, std::span<const int64_t> indices) { d.get_batch(indices); };
 
 /// Datasets that make samples.
 template <class D>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <torchbolt/data/batch.h>
+#include <torchbolt/export.h>
 #include <torchbolt/state/state.h>
 
 #include <cstdint>
@@ -25,7 +26,7 @@ namespace bolt {
 /// false or the limit is reached; again for the next pass. `state()` may be
 /// asked between two `next()`; after `load_state()` the following `start()`
 /// goes on behind the batches that had been given out.
-class BatchSource {
+class TORCHBOLT_API BatchSource {
  public:
   virtual ~BatchSource() = default;
 
@@ -231,7 +232,7 @@ concept SeveralLoaders =
 /// is kept; a `shared_ptr` is shared.
 ///
 ///     bolt::Loaders val_dataloader() override { return {val_, extra_}; }
-class Loaders {
+class TORCHBOLT_API Loaders {
  public:
   /// No loader: the stage isn't there.
   Loaders() = default;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <torchbolt/export.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,7 +12,7 @@ namespace bolt {
 
 /// The order in which samples are read. It depends on what the sampler was made
 /// from and on the epoch alone, so that any epoch can be had again.
-class Sampler {
+class TORCHBOLT_API Sampler {
  public:
   virtual ~Sampler() = default;
   /// Samples of an epoch.
@@ -21,7 +23,7 @@ class Sampler {
 };
 
 /// All samples, as they are.
-class SequentialSampler final : public Sampler {
+class TORCHBOLT_API SequentialSampler final : public Sampler {
  public:
   explicit SequentialSampler(int64_t size) : size_(size) {}
   int64_t size() const override { return size_; }
@@ -34,7 +36,7 @@ class SequentialSampler final : public Sampler {
 /// All samples, in an order drawn anew each epoch from (seed, epoch). Fisher
 /// and Yates's shuffle (Knuth, Algorithm P) on bolt::Rng; torch's generators
 /// are left alone.
-class RandomSampler final : public Sampler {
+class TORCHBOLT_API RandomSampler final : public Sampler {
  public:
   RandomSampler(int64_t size, uint64_t seed) : size_(size), seed_(seed) {}
   int64_t size() const override { return size_; }

@@ -3,6 +3,7 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/data/data_module.h>
 #include <torchbolt/engine/fabric.h>
+#include <torchbolt/export.h>
 #include <torchbolt/trainer/lightning_module.h>
 #include <torchbolt/trainer/logger.h>
 #include <torchbolt/trainer/options.h>
@@ -22,7 +23,7 @@ namespace bolt {
 
 /// A run ended by Ctrl-C or SIGTERM, between two batches: hooks ran, files are
 /// whole. Catch it in `main` and end with its exit code.
-class Interrupted : public std::runtime_error {
+class TORCHBOLT_API Interrupted : public std::runtime_error {
  public:
   explicit Interrupted(int signal);
   int signal() const { return signal_; }
@@ -84,9 +85,9 @@ struct RunRequest {
   bool return_predictions = true;
 };
 
-[[noreturn]] void throw_unknown_hooks(const std::type_info& dynamic_type,
-                                      const std::type_info& static_type,
-                                      std::string_view function);
+[[noreturn]] TORCHBOLT_API void throw_unknown_hooks(
+    const std::type_info& dynamic_type, const std::type_info& static_type,
+    std::string_view function);
 
 template <class M>
 ModuleHooks resolve_module_hooks(M& module) {
@@ -132,7 +133,7 @@ RunRequest request(M& module, D& data) {
 /// doesn't fit, and passes on unchanged what a hook throws, after
 /// `on_exception` has run and everything is let go of. It throws Interrupted
 /// after Ctrl-C.
-class Trainer {
+class TORCHBOLT_API Trainer {
  public:
   /// Throws ConfigError, naming the argument.
   explicit Trainer(TrainerOptions options = {});
