@@ -1,5 +1,6 @@
 #pragma once
 
+#include <torchbolt/export.h>
 #include <torchbolt/trainer/callback.h>
 
 #include <cstdint>
@@ -13,7 +14,7 @@ namespace bolt {
 enum class Mode { kMin, kMax };
 
 /// "min" or "max". Throws ConfigError.
-Mode parse_mode(std::string_view text);
+TORCHBOLT_API Mode parse_mode(std::string_view text);
 
 /// Settings of EarlyStopping.
 struct EarlyStoppingOptions {
@@ -53,7 +54,7 @@ enum class StoppingReason {
 ///
 ///     bolt::Trainer trainer({.callbacks = {bolt::EarlyStopping(
 ///         {.monitor = "val/loss", .patience = 5})}});
-class EarlyStopping final : public Callback {
+class TORCHBOLT_API EarlyStopping final : public Callback {
  public:
   /// Throws ConfigError.
   explicit EarlyStopping(EarlyStoppingOptions options);

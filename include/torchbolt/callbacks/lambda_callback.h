@@ -1,5 +1,6 @@
 #pragma once
 
+#include <torchbolt/export.h>
 #include <torchbolt/trainer/callback.h>
 
 #include <functional>
@@ -68,7 +69,7 @@ struct LambdaCallbackOptions {
 ///         [](bolt::Trainer& trainer, bolt::Module& module) {
 ///           module.print("epoch " + std::to_string(trainer.current_epoch()));
 ///         }})
-class LambdaCallback final : public Callback {
+class TORCHBOLT_API LambdaCallback final : public Callback {
  public:
   explicit LambdaCallback(LambdaCallbackOptions hooks)
       : hooks_(std::move(hooks)) {}

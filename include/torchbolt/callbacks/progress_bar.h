@@ -1,5 +1,6 @@
 #pragma once
 
+#include <torchbolt/export.h>
 #include <torchbolt/trainer/callback.h>
 
 #include <memory>
@@ -11,7 +12,7 @@ namespace bolt {
 /// epoch's end. Values logged with `prog_bar` stand behind it. Drawn by a
 /// thread of its own on the standard error; a step pays two atomic operations.
 /// The Trainer adds one unless `enable_progress_bar` is false.
-class ProgressBar final : public Callback {
+class TORCHBOLT_API ProgressBar final : public Callback {
  public:
   ProgressBar();
   /// A copy is a bar that shows nothing yet.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <torchbolt/core/clock.h>
+#include <torchbolt/export.h>
 #include <torchbolt/trainer/callback.h>
 #include <torchbolt/trainer/options.h>
 
@@ -27,7 +28,7 @@ struct TimerOptions {
 /// `max_time` of the Trainer adds one.
 ///
 ///     .callbacks = {bolt::Timer({.duration = 90min})}
-class Timer final : public Callback {
+class TORCHBOLT_API Timer final : public Callback {
  public:
   explicit Timer(TimerOptions options = {}) : options_(options) {}
 

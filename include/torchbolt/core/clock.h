@@ -1,12 +1,14 @@
 #pragma once
 
+#include <torchbolt/export.h>
+
 #include <chrono>
 
 namespace bolt {
 
 /// Time as the library sees it; tests give one that they move themselves.
 /// Thread-safe implementations only.
-class Clock {
+class TORCHBOLT_API Clock {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
@@ -16,6 +18,6 @@ class Clock {
 };
 
 /// The machine's clock.
-const Clock& system_clock();
+TORCHBOLT_API const Clock& system_clock();
 
 }  // namespace bolt

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <torchbolt/export.h>
+
 #include <chrono>
 #include <optional>
 #include <string>
@@ -8,9 +10,10 @@
 namespace bolt {
 
 /// Reads "DD:HH:MM:SS" (exactly four whole numbers); none for other text.
-std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);
+TORCHBOLT_API std::optional<std::chrono::nanoseconds> parse_duration(
+    std::string_view text);
 
 /// "0:05", "12:34", "1:02:03": whole seconds, as progress displays show them.
-std::string format_duration(std::chrono::nanoseconds time);
+TORCHBOLT_API std::string format_duration(std::chrono::nanoseconds time);
 
 }  // namespace bolt

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <torchbolt/export.h>
+
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -18,7 +20,7 @@ struct ErrorText {
 
 /// Base of all errors that torchbolt throws. `what()` reads
 /// "[where] what; got X, expected Y; try Z".
-class Error : public std::runtime_error {
+class TORCHBOLT_API Error : public std::runtime_error {
  public:
   explicit Error(ErrorText text);
   const ErrorText& text() const { return text_; }
@@ -28,31 +30,31 @@ class Error : public std::runtime_error {
 };
 
 /// The user's configuration, or the order of calls, is wrong.
-class ConfigError : public Error {
+class TORCHBOLT_API ConfigError : public Error {
  public:
   using Error::Error;
 };
 
 /// Data can't be read, or isn't what it should be.
-class DataError : public Error {
+class TORCHBOLT_API DataError : public Error {
  public:
   using Error::Error;
 };
 
 /// A checkpoint, or a state tree, isn't what it should be.
-class CheckpointError : public Error {
+class TORCHBOLT_API CheckpointError : public Error {
  public:
   using Error::Error;
 };
 
 /// Processes can't work together.
-class DistributedError : public Error {
+class TORCHBOLT_API DistributedError : public Error {
  public:
   using Error::Error;
 };
 
 /// The name among `known` that `name` was probably meant to be, or "".
-std::string did_you_mean(std::string_view name,
-                         const std::vector<std::string>& known);
+TORCHBOLT_API std::string did_you_mean(std::string_view name,
+                                       const std::vector<std::string>& known);
 
 }  // namespace bolt

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <torchbolt/export.h>
+
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -10,15 +12,17 @@ namespace bolt {
 /// either the old or the new content: a temporary file in the same folder,
 /// flushed to the disk, then renamed. Folders on the way are made. Throws Error
 /// naming the path and the cause.
-void write_atomic(const std::filesystem::path& path, std::string_view bytes);
+TORCHBOLT_API void write_atomic(const std::filesystem::path& path,
+                                std::string_view bytes);
 
 /// The whole file. Throws Error naming the path and the cause.
-std::string read_file(const std::filesystem::path& path);
+TORCHBOLT_API std::string read_file(const std::filesystem::path& path);
 
 /// Makes a folder, and those above it. Throws Error naming path and cause.
-void make_directories(const std::filesystem::path& path);
+TORCHBOLT_API void make_directories(const std::filesystem::path& path);
 
 /// The path with a leading `~` replaced by the user's home.
-std::filesystem::path expand_user(const std::filesystem::path& path);
+TORCHBOLT_API std::filesystem::path expand_user(
+    const std::filesystem::path& path);
 
 }  // namespace bolt

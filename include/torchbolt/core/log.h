@@ -1,5 +1,7 @@
 #pragma once
 
+#include <torchbolt/export.h>
+
 #include <memory>
 #include <mutex>
 #include <set>
@@ -12,7 +14,7 @@ namespace bolt {
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 /// Where the library's own messages go. Thread-safe implementations only.
-class LogSink {
+class TORCHBOLT_API LogSink {
  public:
   virtual ~LogSink() = default;
   /// One message, without a line end.
@@ -21,17 +23,18 @@ class LogSink {
 
 /// Replaces the sink of this process and gives back the one before. The
 /// default one writes to the standard error. Thread-safe.
-std::shared_ptr<LogSink> set_log_sink(std::shared_ptr<LogSink> sink);
+TORCHBOLT_API std::shared_ptr<LogSink> set_log_sink(
+    std::shared_ptr<LogSink> sink);
 
 /// Writes a message to the sink. Thread-safe.
 /// @{
-void log_message(LogLevel level, std::string_view message);
-void log_info(std::string_view message);
-void log_warning(std::string_view message);
+TORCHBOLT_API void log_message(LogLevel level, std::string_view message);
+TORCHBOLT_API void log_info(std::string_view message);
+TORCHBOLT_API void log_warning(std::string_view message);
 /// @}
 
 /// Lets each message through once. Its owner's: two Trainers each have one.
-class OnceLog {
+class TORCHBOLT_API OnceLog {
  public:
   void info(const std::string& message) { once(LogLevel::kInfo, message); }
   void warning(const std::string& message) {

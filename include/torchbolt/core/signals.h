@@ -1,12 +1,14 @@
 #pragma once
 
+#include <torchbolt/export.h>
+
 #include <memory>
 #include <vector>
 
 namespace bolt {
 
 /// Tells which signals came, so that a loop can end between two batches.
-class SignalSource {
+class TORCHBOLT_API SignalSource {
  public:
   virtual ~SignalSource() = default;
   /// Begins to watch these signals; the handlers before come back with
@@ -20,6 +22,6 @@ class SignalSource {
 /// The process's own signals. While it watches SIGINT, a second one ends the
 /// process at once with exit code 130: the user has insisted. Several may watch
 /// at a time; each counts what comes after its own start.
-std::unique_ptr<SignalSource> make_signal_source();
+TORCHBOLT_API std::unique_ptr<SignalSource> make_signal_source();
 
 }  // namespace bolt

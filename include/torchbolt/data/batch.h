@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <torch/data/example.h>
+#include <torchbolt/export.h>
 
 #include <array>
 #include <cstdint>
@@ -149,7 +150,7 @@ const BatchOps& batch_ops();
 /// elsewhere. Its storage is kept from batch to batch, so that filling it
 /// allocates nothing. Callbacks get one, and read it with `as<MyBatch>()`.
 /// Not thread-safe.
-class AnyBatch {
+class TORCHBOLT_API AnyBatch {
  public:
   AnyBatch() = default;
   AnyBatch(AnyBatch&& other) noexcept { swap(other); }
@@ -220,13 +221,14 @@ class AnyBatch {
 };
 
 /// A type's name as a person would write it, for messages.
-std::string type_name(const std::type_info& type);
+TORCHBOLT_API std::string type_name(const std::type_info& type);
 
 namespace detail {
-void add_leaf(BatchSize& size, bool& first, std::optional<int64_t> samples);
-std::optional<int64_t> leaf_samples(const at::Tensor& tensor);
-void move_leaf(at::Tensor& tensor, const at::Device& device);
-void isolate_leaf(at::Tensor& tensor);
+TORCHBOLT_API void add_leaf(BatchSize& size, bool& first,
+                            std::optional<int64_t> samples);
+TORCHBOLT_API std::optional<int64_t> leaf_samples(const at::Tensor& tensor);
+TORCHBOLT_API void move_leaf(at::Tensor& tensor, const at::Device& device);
+TORCHBOLT_API void isolate_leaf(at::Tensor& tensor);
 }  // namespace detail
 
 template <class B>

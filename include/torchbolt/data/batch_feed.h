@@ -2,6 +2,7 @@
 
 #include <torchbolt/data/batch.h>
 #include <torchbolt/data/batch_plan.h>
+#include <torchbolt/export.h>
 
 #include <cstdint>
 #include <functional>
@@ -15,7 +16,7 @@ class LoaderThreads;
 
 /// The passes of a DataLoader, compiled once for all datasets: where a pass
 /// stands, and who loads its batches, the caller or threads that work ahead.
-class BatchFeed {
+class TORCHBOLT_API BatchFeed {
  public:
   /// Loads the batch of a slice. Called from several threads when
   /// `num_workers` is above 0.

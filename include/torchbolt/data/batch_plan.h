@@ -1,6 +1,7 @@
 #pragma once
 
 #include <torchbolt/data/sampler.h>
+#include <torchbolt/export.h>
 #include <torchbolt/state/rng.h>
 #include <torchbolt/state/state.h>
 
@@ -47,7 +48,7 @@ struct BatchSlice {
 
 /// What of a DataLoader doesn't depend on the dataset: which samples are in
 /// which batch. Batch k of an epoch is a function of (seed, epoch, k).
-class BatchPlan {
+class TORCHBOLT_API BatchPlan {
  public:
   /// Throws ConfigError.
   BatchPlan(int64_t samples, const DataLoaderOptions& options);

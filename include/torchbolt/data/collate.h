@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <torchbolt/data/batch.h>
+#include <torchbolt/export.h>
 
 #include <cstdint>
 #include <map>
@@ -15,13 +16,14 @@ namespace bolt {
 namespace detail {
 /// Stacks tensors of one shape along a new first dimension. Throws DataError
 /// naming the sample that differs. `field` says which part of the sample.
-at::Tensor stack_samples(const std::vector<at::Tensor>& tensors,
-                         const std::string& field);
+TORCHBOLT_API at::Tensor stack_samples(const std::vector<at::Tensor>& tensors,
+                                       const std::string& field);
 /// Numbers of the samples as one tensor: int64 or float.
-at::Tensor stack_numbers(const std::vector<int64_t>& numbers);
-at::Tensor stack_numbers(const std::vector<double>& numbers);
+TORCHBOLT_API at::Tensor stack_numbers(const std::vector<int64_t>& numbers);
+TORCHBOLT_API at::Tensor stack_numbers(const std::vector<double>& numbers);
 /// The error of a sample whose map has other keys than the first one's.
-[[noreturn]] void throw_other_keys(const std::string& field, std::size_t k);
+[[noreturn]] TORCHBOLT_API void throw_other_keys(const std::string& field,
+                                                 std::size_t k);
 }  // namespace detail
 
 /// Makes one batch of samples: tensors are stacked along a new first dimension,

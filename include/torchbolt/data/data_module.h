@@ -2,6 +2,7 @@
 
 #include <torchbolt/core/stage.h>
 #include <torchbolt/data/loader.h>
+#include <torchbolt/export.h>
 #include <torchbolt/state/state.h>
 
 #include <exception>
@@ -37,7 +38,7 @@ struct DataHooks {
 ///       }
 ///       std::optional<bolt::TensorDataset> train_;
 ///     };
-class LightningDataModule {
+class TORCHBOLT_API LightningDataModule {
  public:
   virtual ~LightningDataModule() = default;
 

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <torchbolt/data/batch.h>
 #include <torchbolt/data/collate.h>
+#include <torchbolt/export.h>
 #include <torchbolt/state/rng.h>
 
 #include <concepts>
@@ -21,7 +22,7 @@ namespace bolt {
 /// gathered with one operation each, and without shuffling not copied at all.
 ///
 ///     bolt::TensorDataset data(images, labels);   // batches: Example<>
-class TensorDataset {
+class TORCHBOLT_API TensorDataset {
  public:
   /// Throws DataError when the first dimensions differ, or one has none.
   TensorDataset(at::Tensor data, at::Tensor target);
@@ -89,9 +90,10 @@ inline constexpr bool kDrawsRandomNumbers =
     } || requires(D& d, std::size_t index, Rng& rng) { d.get(index, rng); };
 
 /// Passes on the exception at hand, with the samples that were being read.
-[[noreturn]] void rethrow_with_samples(std::span<const int64_t> indices);
+[[noreturn]] TORCHBOLT_API void rethrow_with_samples(
+    std::span<const int64_t> indices);
 
-[[noreturn]] void throw_no_dataset();
+[[noreturn]] TORCHBOLT_API void throw_no_dataset();
 template <class D>
 D& dataset_of(const std::shared_ptr<D>& dataset) {
   if (dataset == nullptr) throw_no_dataset();

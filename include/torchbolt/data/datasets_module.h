@@ -2,6 +2,7 @@
 
 #include <torchbolt/data/data_loader.h>
 #include <torchbolt/data/data_module.h>
+#include <torchbolt/export.h>
 
 #include <memory>
 #include <optional>
@@ -66,6 +67,6 @@ class DatasetsModule final : public LightningDataModule {
 /// What a data module has, for people: a line for each stage, such as
 /// "{Train dataloader: size=64}", "None" for one that isn't there, "size=NA"
 /// for a loader that doesn't know its length. Asks the loader hooks.
-std::string describe(LightningDataModule& data);
+TORCHBOLT_API std::string describe(LightningDataModule& data);
 
 }  // namespace bolt

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <torchbolt/export.h>
 
 #include <filesystem>
 
@@ -10,6 +11,6 @@ namespace bolt {
 /// yann.lecun.com/exdb/mnist), plain or compressed with gzip, into a tensor of
 /// its shape and type. Throws DataError naming the file and what is wrong with
 /// it; never reads more than the header announces.
-at::Tensor read_idx(const std::filesystem::path& path);
+TORCHBOLT_API at::Tensor read_idx(const std::filesystem::path& path);
 
 }  // namespace bolt

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <torchbolt/data/batch.h>
+#include <torchbolt/export.h>
 #include <torchbolt/state/state.h>
 
 #include <cstdint>
@@ -25,7 +26,7 @@ namespace bolt {
 /// it returns false or the limit is reached; again for the next pass;
 /// `close()`. `state()` may be asked between two `next()`; after `load_state()`
 /// the following `start()` goes on behind the batches that had been given out.
-class BatchSource {
+class TORCHBOLT_API BatchSource {
  public:
   virtual ~BatchSource() = default;
 
@@ -56,7 +57,7 @@ class BatchSource {
 
 namespace detail {
 
-[[noreturn]] void throw_no_loader();
+[[noreturn]] TORCHBOLT_API void throw_no_loader();
 
 template <class T>
 struct IsPointer : std::false_type {};
@@ -267,7 +268,7 @@ concept SeveralLoaders =
 /// and must outlive the run; a temporary is kept; a `shared_ptr` is shared.
 ///
 ///     bolt::Loaders val_dataloader() override { return {val_, extra_}; }
-class Loaders {
+class TORCHBOLT_API Loaders {
  public:
   /// No loader: the stage isn't there.
   Loaders() = default;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <torchbolt/export.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,7 +18,7 @@ namespace bolt {
 ///     auto rare_ones = std::make_shared<bolt::WeightedRandomSampler>(
 ///         weights, bolt::WeightedRandomSamplerOptions{.seed = 1});
 ///     bolt::DataLoader train(data, {.batch_size = 64, .sampler = rare_ones});
-class Sampler {
+class TORCHBOLT_API Sampler {
  public:
   virtual ~Sampler() = default;
   /// Samples of an epoch.
@@ -29,7 +31,7 @@ class Sampler {
 };
 
 /// All samples, as they are.
-class SequentialSampler final : public Sampler {
+class TORCHBOLT_API SequentialSampler final : public Sampler {
  public:
   explicit SequentialSampler(int64_t size) : size_(size) {}
   int64_t size() const override { return size_; }
@@ -43,7 +45,7 @@ class SequentialSampler final : public Sampler {
 /// All samples, in an order drawn anew each epoch from (seed, epoch). Fisher
 /// and Yates's shuffle (Knuth, Algorithm P) on bolt::Rng; torch's generators
 /// are left alone.
-class RandomSampler final : public Sampler {
+class TORCHBOLT_API RandomSampler final : public Sampler {
  public:
   RandomSampler(int64_t size, uint64_t seed) : size_(size), seed_(seed) {}
   int64_t size() const override { return size_; }
@@ -57,7 +59,7 @@ class RandomSampler final : public Sampler {
 };
 
 /// These samples, in an order drawn anew each epoch from (seed, epoch).
-class SubsetRandomSampler final : public Sampler {
+class TORCHBOLT_API SubsetRandomSampler final : public Sampler {
  public:
   SubsetRandomSampler(std::vector<int64_t> indices, uint64_t seed)
       : indices_(std::move(indices)), seed_(seed) {}
@@ -84,7 +86,7 @@ struct WeightedRandomSamplerOptions {
 /// Samples drawn in proportion to their weights, anew each epoch from (seed,
 /// epoch). Without replacement: successive draws from what is left, by
 /// Efraimidis and Spirakis's keys (2006).
-class WeightedRandomSampler final : public Sampler {
+class TORCHBOLT_API WeightedRandomSampler final : public Sampler {
  public:
   /// `weights`: one per sample, finite, none negative, not all 0; they need
   /// not sum to 1. Throws ConfigError.
@@ -106,7 +108,7 @@ class WeightedRandomSampler final : public Sampler {
 /// One process's share of another sampler's order: that of rank r is the r-th,
 /// (r + world_size)-th, … sample. Nothing is repeated to make the shares equal,
 /// so that an evaluation counts each sample once.
-class DistributedSampler final : public Sampler {
+class TORCHBOLT_API DistributedSampler final : public Sampler {
  public:
   /// Every process makes `whole` with the same seed. Throws ConfigError for a
   /// rank that isn't in 0 … world_size-1.
@@ -125,7 +127,7 @@ class DistributedSampler final : public Sampler {
 
 /// Which samples make which batch. As Sampler, for whole batches: pass it as
 /// DataLoaderOptions::batch_sampler.
-class BatchSampler {
+class TORCHBOLT_API BatchSampler {
  public:
   virtual ~BatchSampler() = default;
   /// Batches of an epoch, the same for all epochs.
@@ -152,7 +154,7 @@ struct LengthBatchSamplerOptions {
 /// Batches of samples of similar length, so that little is lost to padding.
 ///
 ///     bolt::LengthBatchSampler by_length(lengths, {.max_elements = 4096});
-class LengthBatchSampler final : public BatchSampler {
+class TORCHBOLT_API LengthBatchSampler final : public BatchSampler {
  public:
   /// `lengths`: one per sample. Throws ConfigError for a length that is
   /// negative or greater than `max_elements`.

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <torchbolt/data/batch.h>
 #include <torchbolt/engine/options.h>
+#include <torchbolt/export.h>
 
 #include <functional>
 #include <memory>
@@ -40,7 +41,7 @@ struct FabricOptions {
 ///       fabric.clip_gradients(optimizer, 1.0);
 ///       fabric.step(optimizer);
 ///     }
-class Fabric {
+class TORCHBOLT_API Fabric {
  public:
   /// Throws ConfigError when the options can't be met on this machine.
   explicit Fabric(FabricOptions options = {});

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <torchbolt/export.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -46,7 +48,7 @@ enum class ClipAlgorithm {
 };
 
 /// How many devices, or which.
-class Devices {
+class TORCHBOLT_API Devices {
  public:
   /// All that are worth using.
   Devices() = default;
@@ -71,14 +73,14 @@ class Devices {
 /// Lightning's spellings ("cpu", "ddp", "bf16-mixed", "norm", …; any case).
 /// Throws ConfigError naming the known ones.
 /// @{
-Accelerator parse_accelerator(std::string_view text);
-Strategy parse_strategy(std::string_view text);
-Precision parse_precision(std::string_view text);
-ClipAlgorithm parse_clip_algorithm(std::string_view text);
-std::string_view to_string(Accelerator value);
-std::string_view to_string(Strategy value);
-std::string_view to_string(Precision value);
-std::string_view to_string(ClipAlgorithm value);
+TORCHBOLT_API Accelerator parse_accelerator(std::string_view text);
+TORCHBOLT_API Strategy parse_strategy(std::string_view text);
+TORCHBOLT_API Precision parse_precision(std::string_view text);
+TORCHBOLT_API ClipAlgorithm parse_clip_algorithm(std::string_view text);
+TORCHBOLT_API std::string_view to_string(Accelerator value);
+TORCHBOLT_API std::string_view to_string(Strategy value);
+TORCHBOLT_API std::string_view to_string(Precision value);
+TORCHBOLT_API std::string_view to_string(ClipAlgorithm value);
 /// @}
 
 }  // namespace bolt

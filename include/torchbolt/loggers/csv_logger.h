@@ -1,5 +1,6 @@
 #pragma once
 
+#include <torchbolt/export.h>
 #include <torchbolt/trainer/logger.h>
 
 #include <cstdint>
@@ -36,7 +37,7 @@ struct CSVLoggerOptions {
 /// anew, with a message. docs/formats/csv.md describes both files.
 ///
 ///     .logger = {bolt::CSVLogger({.save_dir = "logs"})}
-class CSVLogger final : public Logger {
+class TORCHBOLT_API CSVLogger final : public Logger {
  public:
   explicit CSVLogger(CSVLoggerOptions options = {});
   /// A copy is a logger with the same settings that has written nothing.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <torchbolt/export.h>
 #include <torchbolt/metrics/metric.h>
 
 #include <cstdint>
@@ -33,7 +34,7 @@ struct AccuracyOptions {
 ///     bolt::metrics::Accuracy accuracy{{.num_classes = 10}};
 ///     accuracy.update(logits, batch.target);
 ///     log("val/acc", accuracy);
-class Accuracy final : public Metric {
+class TORCHBOLT_API Accuracy final : public Metric {
  public:
   /// Throws ConfigError.
   explicit Accuracy(AccuracyOptions options = {});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <torchbolt/export.h>
 #include <torchbolt/metrics/metric.h>
 
 namespace bolt::metrics {
@@ -10,7 +11,7 @@ namespace bolt::metrics {
 ///     Mean loss;                       // register_metric("loss", loss)
 ///     loss.update(batch_loss, batch_size);
 ///     log("val/loss", loss);
-class Mean final : public Metric {
+class TORCHBOLT_API Mean final : public Metric {
  public:
   std::string_view name() const override { return "Mean"; }
   /// A tensor of any shape: the mean over its elements, each with `weight`.
@@ -34,7 +35,7 @@ class Mean final : public Metric {
 namespace detail {
 
 /// Sum, minimum and maximum: one running value.
-class Running : public Metric {
+class TORCHBOLT_API Running : public Metric {
  public:
   /// A tensor of any shape: all its elements count.
   void update(const at::Tensor& value);
@@ -60,7 +61,7 @@ class Running : public Metric {
 }  // namespace detail
 
 /// Sum of values; 0 before the first.
-class Sum final : public detail::Running {
+class TORCHBOLT_API Sum final : public detail::Running {
  public:
   std::string_view name() const override { return "Sum"; }
 
@@ -71,7 +72,7 @@ class Sum final : public detail::Running {
 };
 
 /// Smallest value; infinity before the first.
-class Min final : public detail::Running {
+class TORCHBOLT_API Min final : public detail::Running {
  public:
   std::string_view name() const override { return "Min"; }
 
@@ -82,7 +83,7 @@ class Min final : public detail::Running {
 };
 
 /// Largest value; minus infinity before the first.
-class Max final : public detail::Running {
+class TORCHBOLT_API Max final : public detail::Running {
  public:
   std::string_view name() const override { return "Max"; }
 

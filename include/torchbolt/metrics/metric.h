@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <torchbolt/export.h>
 #include <torchbolt/state/state.h>
 
 #include <string_view>
@@ -16,7 +17,7 @@ namespace bolt::metrics {
 /// thread-safe.
 ///
 /// Each metric has its own `update(…)`. Derive from this to write one.
-class Metric {
+class TORCHBOLT_API Metric {
  public:
   virtual ~Metric() = default;
 

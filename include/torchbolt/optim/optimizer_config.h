@@ -1,5 +1,7 @@
 #pragma once
 
+#include <torchbolt/export.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,7 +24,7 @@ enum class Interval { kEpoch, kStep };
 
 /// A learning-rate schedule as the loops see it: any scheduler of
 /// `torch::optim`, or a function. It keeps what it was made from alive.
-class LRScheduler {
+class TORCHBOLT_API LRScheduler {
  public:
   /// A scheduler of `torch::optim`, by value or shared.
   template <class S>
@@ -84,7 +86,7 @@ struct LRSchedulerConfig {
 ///
 ///     auto sgd = std::make_shared<torch::optim::SGD>(parameters(), 0.1);
 ///     return {sgd, torch::optim::StepLR(*sgd, 10, 0.5)};
-class OptimizerConfig {
+class TORCHBOLT_API OptimizerConfig {
  public:
   OptimizerConfig() = default;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <torchbolt/export.h>
 #include <torchbolt/state/state.h>
 
 #include <cstdint>
@@ -9,12 +10,12 @@ namespace bolt {
 
 /// State of the default generators: the CPU's, and those of CUDA devices where
 /// CUDA is in use.
-State rng_state();
+TORCHBOLT_API State rng_state();
 /// Takes back what `rng_state()` gave. Throws CheckpointError.
-void load_rng_state(const State& state);
+TORCHBOLT_API void load_rng_state(const State& state);
 
 /// Puts the default generators back, when it goes, to where they were.
-class IsolateRng {
+class TORCHBOLT_API IsolateRng {
  public:
   IsolateRng() : before_(rng_state()) {}
   ~IsolateRng();
@@ -29,12 +30,12 @@ class IsolateRng {
 /// one: the environment variable PL_GLOBAL_SEED, else 0 with a warning. Throws
 /// ConfigError outside of 0 … 2^32-1. Sets PL_GLOBAL_SEED, so that processes
 /// started from this one seed themselves alike.
-uint64_t seed_everything(std::optional<int64_t> seed = {});
+TORCHBOLT_API uint64_t seed_everything(std::optional<int64_t> seed = {});
 
 /// A small generator of its own for orders of data: the same numbers for the
 /// same (seed, stream) on every machine, and nothing shared with torch's.
 /// SplitMix64 (Steele, Lea and Flood 2014).
-class Rng {
+class TORCHBOLT_API Rng {
  public:
   explicit Rng(uint64_t seed, uint64_t stream = 0);
   uint64_t next();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <torchbolt/export.h>
 
 #include <concepts>
 #include <cstdint>
@@ -23,7 +24,7 @@ namespace bolt {
 ///     auto s = State::map({{"lr", 1e-3}, {"betas", State::tuple({0.9, 1})}});
 ///     s["step"] = 7;
 ///     double lr = s.at("lr").as_double();
-class State {
+class TORCHBOLT_API State {
  public:
   enum class Kind {
     kNone,
@@ -124,7 +125,7 @@ class State {
 
   /// Same kinds, values and order; tensors: same type, shape and bits; doubles:
   /// the same bits (so that NaN equals itself).
-  friend bool operator==(const State& a, const State& b);
+  friend TORCHBOLT_API bool operator==(const State& a, const State& b);
 
  private:
   struct List {
@@ -153,6 +154,6 @@ class State {
 };
 
 /// "none", "int", "map", …
-std::string_view to_string(State::Kind kind);
+TORCHBOLT_API std::string_view to_string(State::Kind kind);
 
 }  // namespace bolt

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <torchbolt/core/stage.h>
 #include <torchbolt/data/batch.h>
+#include <torchbolt/export.h>
 #include <torchbolt/state/state.h>
 #include <torchbolt/trainer/log_options.h>
 #include <torchbolt/trainer/plugin_handle.h>
@@ -62,7 +63,7 @@ enum class CallbackOrder { kTuner, kOrdinary, kCheckpoint };
 /// and of an evaluation (validation, test, predict): on_x_start,
 /// on_x_epoch_start, (on_x_batch_start, on_x_batch_end) each batch,
 /// on_x_epoch_end, on_x_end. After an exception `on_exception` is the last.
-class Callback {
+class TORCHBOLT_API Callback {
  public:
   virtual ~Callback() = default;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <torchbolt/export.h>
 #include <torchbolt/trainer/callback.h>
 #include <torchbolt/trainer/logger.h>
 #include <torchbolt/trainer/options.h>
@@ -15,14 +16,15 @@ namespace bolt::detail {
 
 /// Callbacks that the arguments ask for, in Lightning's order: a Timer for
 /// `max_time` (unless the user's list has one), then the progress bar.
-std::vector<std::shared_ptr<Callback>> default_callbacks(
+TORCHBOLT_API std::vector<std::shared_ptr<Callback>> default_callbacks(
     const TrainerOptions& options,
     const std::vector<std::shared_ptr<Callback>>& of_user);
 /// The logger of `logger = true`.
-std::shared_ptr<Logger> default_logger();
+TORCHBOLT_API std::shared_ptr<Logger> default_logger();
 /// The table that is printed after an evaluation; empty without metrics.
-std::string results_table(Stage stage, const std::vector<MetricMap>& results);
-bool is_progress_bar(const Callback& callback);
-bool is_timer(const Callback& callback);
+TORCHBOLT_API std::string results_table(Stage stage,
+                                        const std::vector<MetricMap>& results);
+TORCHBOLT_API bool is_progress_bar(const Callback& callback);
+TORCHBOLT_API bool is_timer(const Callback& callback);
 
 }  // namespace bolt::detail

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <torchbolt/export.h>
 
 #include <concepts>
 #include <cstdint>
@@ -23,7 +24,7 @@ using MetricMap = std::map<std::string, double, std::less<>>;
 enum class Reduce { kMean, kSum, kMin, kMax };
 
 /// "mean" ("avg"), "sum", "min", "max", any case. Throws ConfigError.
-Reduce parse_reduce(std::string_view text);
+TORCHBOLT_API Reduce parse_reduce(std::string_view text);
 
 /// Settings of `log()`.
 struct LogOptions {
@@ -51,7 +52,7 @@ struct LogOptions {
 
 /// A value to log: a number, a tensor of one element, or a metric object. It
 /// refers to what it was made from.
-class LogValue {
+class TORCHBOLT_API LogValue {
  public:
   LogValue(const at::Tensor& tensor) : tensor_(&tensor) {}
   LogValue(metrics::Metric& metric) : metric_(&metric) {}

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <torchbolt/export.h>
 #include <torchbolt/state/state.h>
 #include <torchbolt/trainer/log_options.h>
 #include <torchbolt/trainer/plugin_handle.h>
@@ -24,7 +25,7 @@ enum class LoggerStatus { kSuccess, kFailed, kFinished };
 /// Call sequence of a run: `start` → `log_hyperparams` (where there are any) →
 /// `log_graph` → (`log_metrics` → `save`)* → `finalize`. The same again at each
 /// entry point of the Trainer.
-class Logger {
+class TORCHBOLT_API Logger {
  public:
   virtual ~Logger() = default;
 
@@ -62,7 +63,7 @@ using LoggerHandle = PluginHandle<Logger>;
 
 /// The Trainer's `logger` argument: one, several, `true` (the default one) or
 /// `false` (none).
-class LoggerOption {
+class TORCHBOLT_API LoggerOption {
  public:
   /// Not said: the default logger.
   LoggerOption() = default;

@@ -3,6 +3,7 @@
 #include <torch/nn/module.h>
 #include <torchbolt/data/data_module.h>
 #include <torchbolt/engine/options.h>
+#include <torchbolt/export.h>
 #include <torchbolt/optim/optimizer_config.h>
 #include <torchbolt/state/state.h>
 #include <torchbolt/trainer/callback.h>
@@ -49,7 +50,7 @@ struct ModuleHooks {
 ///
 /// The hooks stand in the order in which a fit calls them; for each, callbacks
 /// come first (see Callback). docs/hooks.md draws the whole sequence.
-class Module : public torch::nn::Module {
+class TORCHBOLT_API Module : public torch::nn::Module {
  public:
   Module();
   ~Module() override;

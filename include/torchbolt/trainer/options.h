@@ -3,6 +3,7 @@
 #include <torchbolt/core/clock.h>
 #include <torchbolt/core/signals.h>
 #include <torchbolt/engine/options.h>
+#include <torchbolt/export.h>
 #include <torchbolt/trainer/callback.h>
 #include <torchbolt/trainer/logger.h>
 
@@ -22,7 +23,7 @@ namespace bolt {
 
 /// A number of batches (an integer) or a share of them (a floating-point
 /// number): `10` is ten batches, `1` one batch, `1.0` all, `0.1` a tenth.
-class BatchLimit {
+class TORCHBOLT_API BatchLimit {
  public:
   template <std::integral T>
     requires(!std::same_as<T, bool>)
@@ -46,7 +47,7 @@ class BatchLimit {
 
 /// A length of time: a std::chrono duration, or text "DD:HH:MM:SS". Throws
 /// ConfigError for other text.
-class TimeSpan {
+class TORCHBOLT_API TimeSpan {
  public:
   template <class Rep, class Period>
   TimeSpan(std::chrono::duration<Rep, Period> time)
@@ -66,7 +67,7 @@ class TimeSpan {
 
 /// How often to validate: every so many batches, a share of the epoch, or a
 /// length of time.
-class ValCheckInterval {
+class TORCHBOLT_API ValCheckInterval {
  public:
   template <class T>
     requires std::convertible_to<T, BatchLimit> && std::is_arithmetic_v<T>
@@ -96,7 +97,7 @@ class ValCheckInterval {
 
 /// `fast_dev_run`: `false`, `true` (one batch of everything) or a number of
 /// batches.
-class FastDevRun {
+class TORCHBOLT_API FastDevRun {
  public:
   FastDevRun() = default;
   template <std::integral T>
@@ -119,7 +120,7 @@ enum class Deterministic {
 };
 
 /// Throws ConfigError for text other than "true", "false", "warn".
-Deterministic parse_deterministic(std::string_view text);
+TORCHBOLT_API Deterministic parse_deterministic(std::string_view text);
 
 /// What the Trainer takes from its surroundings; tests replace it.
 struct TrainerSeams {

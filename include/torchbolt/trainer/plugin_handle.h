@@ -1,5 +1,7 @@
 #pragma once
 
+#include <torchbolt/export.h>
+
 #include <concepts>
 #include <functional>
 #include <memory>
@@ -10,7 +12,7 @@
 namespace bolt {
 
 namespace detail {
-[[noreturn]] void throw_null_plugin();
+[[noreturn]] TORCHBOLT_API void throw_null_plugin();
 }
 
 /// A callback or a logger on its way into a Trainer. Given by value, each

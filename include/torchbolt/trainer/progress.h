@@ -1,5 +1,6 @@
 #pragma once
 
+#include <torchbolt/export.h>
 #include <torchbolt/state/state.h>
 
 #include <chrono>
@@ -24,7 +25,7 @@ enum class CountKinds { kAll, kReadyStartedCompleted, kReadyCompleted };
 /// Counts over the Trainer's life (`total`) and since the epoch, or the run,
 /// began (`current`). Its state has the shape of Lightning's checkpoints:
 /// {"total": {…}, "current": {…}}.
-struct Progress {
+struct TORCHBOLT_API Progress {
   Counts total{};
   Counts current{};
   CountKinds kinds = CountKinds::kAll;
@@ -45,7 +46,7 @@ struct Progress {
 };
 
 /// Progress over the batches of a loop.
-struct BatchProgress {
+struct TORCHBOLT_API BatchProgress {
   Progress counts{};
   bool is_last_batch = false;
 
@@ -76,7 +77,7 @@ struct DataWait {
 };
 
 /// All counters of a fit.
-struct FitProgress {
+struct TORCHBOLT_API FitProgress {
   Progress epochs{};
   BatchProgress batches{};
   Progress optimizer_steps{{}, {}, CountKinds::kReadyCompleted};

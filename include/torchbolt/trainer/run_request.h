@@ -2,6 +2,7 @@
 
 #include <torchbolt/core/error.h>
 #include <torchbolt/data/data_module.h>
+#include <torchbolt/export.h>
 #include <torchbolt/trainer/lightning_module.h>
 
 #include <concepts>
@@ -39,9 +40,9 @@ struct RunRequest {
   bool return_predictions = true;
 };
 
-[[noreturn]] void throw_unknown_hooks(const std::type_info& dynamic_type,
-                                      const std::type_info& static_type,
-                                      std::string_view function);
+[[noreturn]] TORCHBOLT_API void throw_unknown_hooks(
+    const std::type_info& dynamic_type, const std::type_info& static_type,
+    std::string_view function);
 
 template <class M>
 ModuleHooks resolve_module_hooks(M& module) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <torchbolt/export.h>
 #include <torchbolt/state/state.h>
 
 #include <cstdint>
@@ -13,7 +14,7 @@
 namespace bolt {
 
 /// Tensors by name, in order: what a step hands on besides its loss.
-class Outputs {
+class TORCHBOLT_API Outputs {
  public:
   using Item = std::pair<std::string, at::Tensor>;
 
@@ -37,7 +38,7 @@ class Outputs {
 ///
 ///     return loss;
 ///     return {loss, {{"logits", logits}}};
-class StepOutput {
+class TORCHBOLT_API StepOutput {
  public:
   StepOutput() = default;
   StepOutput(at::Tensor loss) : loss_(std::move(loss)) {}

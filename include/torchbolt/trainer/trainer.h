@@ -3,6 +3,7 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/data/data_module.h>
 #include <torchbolt/engine/fabric.h>
+#include <torchbolt/export.h>
 #include <torchbolt/trainer/lightning_module.h>
 #include <torchbolt/trainer/logger.h>
 #include <torchbolt/trainer/options.h>
@@ -23,7 +24,7 @@ namespace bolt {
 
 /// A run ended by Ctrl-C or SIGTERM, between two batches: hooks ran, files are
 /// whole. Catch it in `main` and end with its exit code.
-class Interrupted : public std::runtime_error {
+class TORCHBOLT_API Interrupted : public std::runtime_error {
  public:
   explicit Interrupted(int signal);
   int signal() const { return signal_; }
@@ -74,7 +75,7 @@ class TrainerCore;
 /// doesn't fit, and passes on unchanged what a hook throws, after
 /// `on_exception` has run and everything is let go of. It throws Interrupted
 /// after Ctrl-C.
-class Trainer {
+class TORCHBOLT_API Trainer {
  public:
   /// Throws ConfigError, naming the argument.
   explicit Trainer(TrainerOptions options = {});

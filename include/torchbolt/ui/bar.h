@@ -1,5 +1,7 @@
 #pragma once
 
+#include <torchbolt/export.h>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -21,9 +23,10 @@ struct BarState {
 /// One line of at most `width` columns:
 /// "Epoch 2 ━━━━━━╺──── 120/469 0:01<0:03 118.2it/s loss 0.412". What doesn't
 /// fit is left out, from the right; the bar itself shrinks first.
-std::string draw_bar(const BarState& state, int width, bool colour);
+TORCHBOLT_API std::string draw_bar(const BarState& state, int width,
+                                   bool colour);
 
 /// The same as a plain line, for files.
-std::string describe(const BarState& state);
+TORCHBOLT_API std::string describe(const BarState& state);
 
 }  // namespace bolt::ui

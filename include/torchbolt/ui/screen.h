@@ -1,5 +1,7 @@
 #pragma once
 
+#include <torchbolt/export.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -15,7 +17,7 @@ namespace bolt::ui {
 /// times a second, while other text goes above them untorn. Where there is no
 /// terminal, `plain` is asked for a line every few seconds instead.
 /// Thread-safe.
-class Screen {
+class TORCHBOLT_API Screen {
  public:
   /// What is drawn.
   struct Source {

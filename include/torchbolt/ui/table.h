@@ -1,5 +1,7 @@
 #pragma once
 
+#include <torchbolt/export.h>
+
 #include <string>
 #include <vector>
 
@@ -7,7 +9,8 @@ namespace bolt::ui {
 
 /// A table with a frame; the first column is left-aligned, the others right.
 /// Rows shorter than the header are filled with empty cells.
-std::string draw_table(const std::vector<std::string>& header,
-                       const std::vector<std::vector<std::string>>& rows);
+TORCHBOLT_API std::string draw_table(
+    const std::vector<std::string>& header,
+    const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace bolt::ui
