@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,9 @@ namespace bolt {
 /// flushed to the disk, then renamed. Folders on the way are made. Throws Error
 /// naming the path and the cause.
 void write_atomic(const std::filesystem::path& path, std::string_view bytes);
+/// The same for a content in several parts, one after the other.
+void write_atomic(const std::filesystem::path& path,
+                  std::span<const std::string_view> parts);
 
 /// The whole file. Throws Error naming the path and the cause.
 std::string read_file(const std::filesystem::path& path);

@@ -4,10 +4,14 @@
 
 #include <torchbolt/data/batch.h>
 #include <torchbolt/data/collate.h>
+#include <torchbolt/data/csv.h>
 #include <torchbolt/data/data_loader.h>
 #include <torchbolt/data/data_module.h>
 #include <torchbolt/data/dataset.h>
 #include <torchbolt/data/datasets_module.h>
 #include <torchbolt/data/idx.h>
 #include <torchbolt/data/loader.h>
+#include <torchbolt/data/map_tensor.h>
+#include <torchbolt/data/npy.h>
 #include <torchbolt/data/sampler.h>
+#include <torchbolt/data/table.h>
