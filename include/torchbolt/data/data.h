@@ -2,6 +2,7 @@
 
 // Everything about data.
 
+#include <torchbolt/data/augmented_dataset.h>
 #include <torchbolt/data/batch.h>
 #include <torchbolt/data/collate.h>
 #include <torchbolt/data/csv.h>
@@ -15,3 +16,4 @@
 #include <torchbolt/data/npy.h>
 #include <torchbolt/data/sampler.h>
 #include <torchbolt/data/table.h>
+#include <torchbolt/data/transforms/transforms.h>
