@@ -41,6 +41,7 @@ void map_floats(float* to, const float* from, std::ptrdiff_t step, int64_t n,
 
 void copy_numbers(std::byte* to, const std::byte* from, std::ptrdiff_t step,
                   int64_t n, std::size_t width) {
+  if (n == 0) return;  // then there may be no memory at all
   if (step == 1) {
     std::memcpy(to, from, static_cast<std::size_t>(n) * width);
   } else if (width == 1) {
