@@ -2,6 +2,7 @@
 #include <torch/torch.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/files.h>
+#include <torchbolt/data/dataset.h>
 #include <torchbolt/data/map_tensor.h>
 #include <torchbolt/data/npy.h>
 #include <zlib.h>
@@ -203,6 +204,20 @@ TEST_F(Npy, MapsFortranOrderAndRefusesWhatCantBeMapped) {
   EXPECT_TRUE(has(refused(odd), {"multiple"}));
   const std::string good = npy_file(dict("<i2", "(2,)"), "abcd");
   for (std::size_t n = 0; n < good.size(); ++n) refused(good.substr(0, n));
+}
+
+TEST_F(Npy, ADatasetOfMappedArraysReadsFromTheFile) {
+  write_npy(path_, torch::arange(40, torch::kFloat).view({10, 4}));
+  const auto labels = dir_.path() / "y.npy";
+  write_npy(labels, torch::arange(10));
+  const TensorDataset data(map_npy(path_), map_npy(labels));
+  const auto* begin = static_cast<const char*>(data.data().const_data_ptr());
+  const auto range = data.get_range(2, 3);
+  EXPECT_EQ(range.data.const_data_ptr(), begin + 2 * 4 * sizeof(float));
+  const std::vector<int64_t> indices{9, 0};
+  const auto batch = data.get_batch(indices);
+  EXPECT_EQ(batch.data[0][3].item<float>(), 39);
+  EXPECT_EQ(batch.target[0].item<int64_t>(), 9);
 }
 
 TEST(MapTensor, KeepsTheFileForAsLongAsATensorUsesIt) {
