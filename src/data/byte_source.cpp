@@ -19,6 +19,15 @@ constexpr std::size_t kMostAtOnce = std::size_t{1} << 30;
 
 }  // namespace
 
+std::string quoted_text(std::string_view text) {
+  constexpr std::size_t kMost = 40;
+  std::string shown(text.substr(0, kMost));
+  for (char& c : shown) {
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
+  }
+  return "\"" + shown + (text.size() > kMost ? "…" : "") + "\"";
+}
+
 InputFile::InputFile(std::string_view reader, const std::filesystem::path& path)
     : where_(std::string(reader) + "(" + path.string() + ")") {
   // Not blocking: opening a pipe would wait for somebody to write.

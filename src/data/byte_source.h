@@ -10,6 +10,10 @@ struct gzFile_s;
 
 namespace bolt::detail {
 
+/// A text from a file as a message shows it: quoted, without what would disturb
+/// a terminal, and cut where it is long.
+std::string quoted_text(std::string_view text);
+
 /// A regular file, open for reading. What goes wrong is a DataError that names
 /// the function and the file.
 class InputFile {

@@ -23,8 +23,8 @@ void check(const CsvOptions& options) {
   if (good) return;
   throw ConfigError({.where = "read_csv",
                      .what = "delimiter and quote can't be these",
-                     .got = detail::cell_text(std::string{d}) + " and " +
-                            detail::cell_text(std::string{options.quote}),
+                     .got = detail::quoted_text(std::string{d}) + " and " +
+                            detail::quoted_text(std::string{options.quote}),
                      .expected = "two different ones that end no line"});
 }
 
@@ -69,7 +69,7 @@ class Places {
     for (const std::string& name : names_) {
       if (!places_.emplace(name, places_.size()).second) {
         scanner_.refuse(scanner_.line(), "two columns have the same name",
-                        detail::cell_text(name));
+                        detail::quoted_text(name));
       }
     }
   }
@@ -78,13 +78,13 @@ class Places {
     if (found != places_.end()) return found->second;
     std::string all;
     for (const std::string& known : names_) {
-      all += (all.empty() ? "" : ", ") + detail::cell_text(known);
+      all += (all.empty() ? "" : ", ") + detail::quoted_text(known);
       if (all.size() > 200) break;
     }
     const std::string meant = did_you_mean(name, names_);
     scanner_.refuse(scanner_.line(), "there is no such column",
-                    detail::cell_text(name), "one of " + all,
-                    meant.empty() ? "" : detail::cell_text(meant));
+                    detail::quoted_text(name), "one of " + all,
+                    meant.empty() ? "" : detail::quoted_text(meant));
   }
 
  private:
@@ -111,7 +111,7 @@ Plan make_plan(const std::vector<std::string>& names, const CsvOptions& options,
     if (column != Plan::kSkip) {
       throw ConfigError({.where = "read_csv",
                          .what = "columns names one twice",
-                         .got = detail::cell_text(name)});
+                         .got = detail::quoted_text(name)});
     }
     column = plan.columns.size();
     const auto type = options.types.find(name);

@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "data/byte_source.h"
+
 namespace bolt::detail {
 namespace {
 
@@ -98,12 +100,12 @@ void CsvColumn::add_double(double value) {
 void CsvColumn::add_missing(std::string_view cell, const CsvScanner& scanner) {
   if (type_ != CsvType::kAuto &&
       (policy_ == CsvMissing::kError || type_ == CsvType::kInt64)) {
-    refuse_missing(scanner.line(), cell_text(cell), scanner);
+    refuse_missing(scanner.line(), quoted_text(cell), scanner);
   }
   // What the column is shows at its end alone.
   if (first_missing_line_ == 0) {
     first_missing_line_ = scanner.line();
-    first_missing_ = cell_text(cell);
+    first_missing_ = quoted_text(cell);
   }
   add_double(std::numeric_limits<double>::quiet_NaN());
 }
@@ -111,14 +113,15 @@ void CsvColumn::add_missing(std::string_view cell, const CsvScanner& scanner) {
 void CsvColumn::become_text(std::string_view cell, const CsvScanner& scanner) {
   if (type_ != CsvType::kAuto) {
     scanner.refuse(scanner.line(),
-                   "column \"" + name_ + "\" is to hold numbers",
-                   cell_text(cell),
+                   "column " + quoted_text(name_) + " is to hold numbers",
+                   quoted_text(cell),
                    type_ == CsvType::kInt64 ? "a whole number" : "a number");
   }
   kind_ = Kind::kText;
   ints_ = {};
   doubles_ = {};
-  first_text_ = cell_text(cell) + " in line " + std::to_string(scanner.line());
+  first_text_ =
+      quoted_text(cell) + " in line " + std::to_string(scanner.line());
   collects_texts_ = rows_ == 0;
   if (collects_texts_) texts_.emplace_back(cell);
 }
@@ -140,8 +143,8 @@ bool CsvColumn::finish(const CsvScanner& scanner) {
 
 void CsvColumn::refuse_missing(int64_t line, const std::string& text,
                                const CsvScanner& scanner) const {
-  scanner.refuse(line, "a number is missing in column \"" + name_ + "\"", text,
-                 "a number", ".missing = bolt::CsvMissing::kNaN");
+  scanner.refuse(line, "a number is missing in column " + quoted_text(name_),
+                 text, "a number", ".missing = bolt::CsvMissing::kNaN");
 }
 
 Table::Column CsvColumn::take() {

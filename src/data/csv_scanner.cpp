@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "data/byte_source.h"
+
 namespace bolt::detail {
 
 CsvScanner::CsvScanner(std::string where, std::string_view text, char delimiter,
@@ -56,7 +58,7 @@ void CsvScanner::add_plain() {
     if (c == '\r' && at + 1 < size && data[at + 1] == '\n') break;
     if (c == quote_ && quote_ != '\0') {
       refuse(next_line_, "a quote stands inside a cell that isn't quoted",
-             cell_text(text_.substr(first, at - first + 1)),
+             quoted_text(text_.substr(first, at - first + 1)),
              "the whole cell in quotes, and those within it doubled",
              ".quote = '\\0', if quotes are text here");
     }
@@ -73,8 +75,8 @@ void CsvScanner::add_quoted() {
   while (true) {
     const std::size_t quote = text_.find(quote_, at_);
     if (quote == std::string_view::npos) {
-      refuse(begun, "a quoted cell doesn't end", cell_text(text_.substr(first)),
-             "a closing quote");
+      refuse(begun, "a quoted cell doesn't end",
+             quoted_text(text_.substr(first)), "a closing quote");
     }
     next_line_ +=
         std::count(text_.begin() + static_cast<std::ptrdiff_t>(at_),
@@ -99,7 +101,7 @@ void CsvScanner::add_quoted() {
   }
   if (at_ < text_.size() && !at_cell_end()) {
     refuse(next_line_, "there is more behind a closing quote",
-           cell_text(text_.substr(at_, 20)), "a delimiter or a new line");
+           quoted_text(text_.substr(at_, 20)), "a delimiter or a new line");
   }
 }
 
@@ -116,15 +118,6 @@ void CsvScanner::refuse(int64_t line, std::string what, std::string got,
                    .got = std::move(got),
                    .expected = std::move(expected),
                    .tip = std::move(tip)});
-}
-
-std::string cell_text(std::string_view cell) {
-  constexpr std::size_t kMost = 40;
-  std::string text(cell.substr(0, kMost));
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < ' ') c = ' ';
-  }
-  return "\"" + text + (cell.size() > kMost ? "…" : "") + "\"";
 }
 
 }  // namespace bolt::detail

@@ -47,7 +47,4 @@ class CsvScanner {
   std::size_t unquoted_used_ = 0;
 };
 
-/// A cell as a message shows it: quoted, and not longer than a line.
-std::string cell_text(std::string_view cell);
-
 }  // namespace bolt::detail

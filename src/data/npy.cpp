@@ -20,7 +20,8 @@ constexpr std::string_view kSuffix = ".npy";
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) {
-    text += (text.empty() ? "" : ", ") + name;
+    text += (text.empty() ? "" : ", ") + detail::quoted_text(name);
+    if (text.size() > 200) break;
   }
   return text;
 }
@@ -67,7 +68,8 @@ std::map<std::string, at::Tensor> read_npz(
   std::map<std::string, at::Tensor> arrays;
   for (const detail::ZipEntry& entry : zip.entries()) {
     if (!seen.insert(entry.name).second) {
-      file.refuse("two of its arrays have one name", entry.name);
+      file.refuse("two of its arrays have one name",
+                  detail::quoted_text(entry.name));
     }
     std::string name = entry.name;
     if (name.ends_with(kSuffix)) name.resize(name.size() - kSuffix.size());
@@ -76,17 +78,19 @@ std::map<std::string, at::Tensor> read_npz(
                                                    name) != names.end();
     if (!wanted) continue;
     if (name == entry.name) {
-      file.refuse("it holds something else than arrays", entry.name,
-                  "names that end in .npy");
+      file.refuse("it holds something else than arrays",
+                  detail::quoted_text(entry.name), "names that end in .npy");
     }
     arrays.emplace(name, detail::read_npy_array(*zip.open(entry)));
   }
   for (const std::string& name : names) {
     if (arrays.contains(name)) continue;
     const std::string meant = did_you_mean(name, there);
-    file.refuse("it holds no array of this name", name,
+    file.refuse("it holds no array of this name", detail::quoted_text(name),
                 "one of " + joined(there),
-                meant.empty() ? "" : "did you mean " + meant + "?");
+                meant.empty()
+                    ? ""
+                    : "did you mean " + detail::quoted_text(meant) + "?");
   }
   return arrays;
 }

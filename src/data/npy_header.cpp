@@ -91,9 +91,8 @@ class Literal {
     return sizes;
   }
   [[noreturn]] void refuse(const std::string& expected) const {
-    const auto rest = std::string(text_.substr(0, 20));
     source_.refuse("its header isn't NumPy's",
-                   rest.empty() ? "its end" : "\"" + rest + "\"", expected);
+                   text_.empty() ? "its end" : quoted_text(text_), expected);
   }
 
  private:
@@ -117,8 +116,7 @@ void set_type(NpyHeader& header, std::string_view descr,
                    [&](const NamedType& type) { return type.name == name; });
   if (known == kTypes.end()) {
     source.refuse("its type of numbers is not one that torch has",
-                  "'" + std::string(descr.substr(0, 20)) + "'",
-                  "bool, a (u)int, float or complex type",
+                  quoted_text(descr), "bool, a (u)int, float or complex type",
                   "array.astype('float32') in Python");
   }
   header.type = known->type;

@@ -7,8 +7,12 @@
 #include <unordered_map>
 #include <utility>
 
+#include "data/byte_source.h"
+
 namespace bolt {
 namespace {
+
+using detail::quoted_text;
 
 int64_t length_of(const Table::Column& column) {
   if (const auto* numbers = std::get_if<at::Tensor>(&column.values)) {
@@ -32,7 +36,7 @@ Table::Table(std::vector<Column> columns, std::string where)
                      .what = fits ? "two columns have the same name"
                                   : "a column has another length, or isn't "
                                     "one-dimensional",
-                     .got = "column \"" + column.name + "\""});
+                     .got = "column " + quoted_text(column.name)});
   }
 }
 
@@ -59,14 +63,15 @@ const Table::Column& Table::find(const std::string& name) const {
   const std::string meant = did_you_mean(name, names());
   std::string all;
   for (const Column& column : columns_) {
-    all += (all.empty() ? "" : ", ") + column.name;
+    all += (all.empty() ? "" : ", ") + quoted_text(column.name);
+    if (all.size() > 200) break;
   }
   throw DataError(
       {.where = where_,
        .what = "there is no such column",
-       .got = "\"" + name + "\"",
+       .got = quoted_text(name),
        .expected = all.empty() ? "none: it is empty" : "one of " + all,
-       .tip = meant.empty() ? "" : "\"" + meant + "\""});
+       .tip = meant.empty() ? "" : quoted_text(meant)});
 }
 
 at::Tensor Table::column(const std::string& name) const {
@@ -75,7 +80,7 @@ at::Tensor Table::column(const std::string& name) const {
     return *numbers;
   }
   throw DataError({.where = where_,
-                   .what = "column \"" + name + "\" holds text",
+                   .what = "column " + quoted_text(name) + " holds text",
                    .got = column.first_text,
                    .expected = "numbers",
                    .tip = "categories(\"" + name + "\").codes"});
@@ -98,7 +103,7 @@ const std::vector<std::string>& Table::texts(const std::string& name) const {
     return *texts;
   }
   throw DataError({.where = where_,
-                   .what = "column \"" + name + "\" holds numbers",
+                   .what = "column " + quoted_text(name) + " holds numbers",
                    .expected = "text",
                    .tip = "column(\"" + name + "\")"});
 }
@@ -107,10 +112,11 @@ std::vector<std::string> Table::as_texts(const std::string& name) const {
   if (is_text(name)) return texts(name);
   const at::Tensor numbers = column(name).contiguous();
   if (numbers.scalar_type() != at::kLong) {
-    throw DataError({.where = where_,
-                     .what = "column \"" + name + "\" can't be categories",
-                     .got = "numbers with fractions",
-                     .expected = "text or whole numbers"});
+    throw DataError(
+        {.where = where_,
+         .what = "column " + quoted_text(name) + " can't be categories",
+         .got = "numbers with fractions",
+         .expected = "text or whole numbers"});
   }
   std::vector<std::string> texts;
   texts.reserve(static_cast<std::size_t>(rows_));
@@ -156,7 +162,7 @@ at::Tensor Table::codes(const std::string& name,
                                "\" has a value outside of the categories, in "
                                "row " +
                                std::to_string(k),
-                       .got = "\"" + values[k] + "\"",
+                       .got = quoted_text(values[k]),
                        .expected = "one of the " +
                                    std::to_string(known.size()) + " given"});
     }

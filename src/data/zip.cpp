@@ -66,7 +66,8 @@ void take_zip64(const InputFile& file, const Record& extra, ZipEntry& entry) {
       for (uint64_t* value : {&entry.size, &entry.compressed, &entry.header}) {
         if (*value != kElsewhere32) continue;
         if (next + 8 > end) {
-          file.refuse("its zip64 numbers are missing", "entry " + entry.name);
+          file.refuse("its zip64 numbers are missing",
+                      "entry " + quoted_text(entry.name));
         }
         *value = extra.u64(next);
         next += 8;
@@ -167,7 +168,7 @@ void ZipReader::read_directory(const Directory& directory) {
                                 static_cast<std::size_t>(extra))),
                entry);
     if ((fixed.u16(8) & 1) != 0) {
-      file_.refuse("an entry is encrypted", entry.name);
+      file_.refuse("an entry is encrypted", quoted_text(entry.name));
     }
     entries_.push_back(std::move(entry));
     at += bytes;
@@ -188,10 +189,11 @@ void ZipReader::check_overlap() const {
         k + 1 < order.size() ? order[k + 1]->header : file_.size();
     if (entry.header > end || end - entry.header < kLocalBytes ||
         entry.compressed > end - entry.header - kLocalBytes) {
-      file_.refuse("entry " + entry.name + " overlaps what follows it",
-                   std::to_string(entry.compressed) + " bytes at byte " +
-                       std::to_string(entry.header),
-                   "to end before byte " + std::to_string(end));
+      file_.refuse(
+          "entry " + quoted_text(entry.name) + " overlaps what follows it",
+          std::to_string(entry.compressed) + " bytes at byte " +
+              std::to_string(entry.header),
+          "to end before byte " + std::to_string(end));
     }
   }
 }
@@ -199,15 +201,17 @@ void ZipReader::check_overlap() const {
 std::unique_ptr<ByteSource> ZipReader::open(const ZipEntry& entry) const {
   const Record local(file_, entry.header, kLocalBytes);
   if (local.u32(0) != kLocalHeader) {
-    file_.refuse("entry " + entry.name + " isn't where the list says",
-                 "another signature at byte " + std::to_string(entry.header));
+    file_.refuse(
+        "entry " + quoted_text(entry.name) + " isn't where the list says",
+        "another signature at byte " + std::to_string(entry.header));
   }
   const uint64_t first =
       entry.header + kLocalBytes + local.u16(26) + local.u16(28);
   if (first > file_.size() || entry.compressed > file_.size() - first) {
-    file_.refuse("entry " + entry.name + " goes beyond the file's end",
-                 std::to_string(entry.compressed) + " bytes at byte " +
-                     std::to_string(first));
+    file_.refuse(
+        "entry " + quoted_text(entry.name) + " goes beyond the file's end",
+        std::to_string(entry.compressed) + " bytes at byte " +
+            std::to_string(first));
   }
   return open_zip_source(file_, entry, first);
 }

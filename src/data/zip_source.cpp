@@ -9,9 +9,9 @@
 namespace bolt::detail {
 namespace {
 
-// "read_npz(path), entry x.npy"
+// "read_npz(path), entry \"x.npy\""
 std::string where_of(const InputFile& file, const ZipEntry& entry) {
-  return file.where() + ", entry " + entry.name;
+  return file.where() + ", entry " + quoted_text(entry.name);
 }
 
 // Counts the bytes and their checksum; both are compared at the end.
@@ -121,9 +121,9 @@ std::unique_ptr<ByteSource> open_zip_source(const InputFile& file,
   if (entry.method == Z_DEFLATED) {
     return std::make_unique<DeflatedSource>(file, entry, first);
   }
-  file.refuse("the compression of entry " + entry.name + " is not known",
-              "method " + std::to_string(entry.method),
-              "0 (stored) or 8 (deflated)");
+  file.refuse(
+      "the compression of entry " + quoted_text(entry.name) + " is not known",
+      "method " + std::to_string(entry.method), "0 (stored) or 8 (deflated)");
 }
 
 }  // namespace bolt::detail

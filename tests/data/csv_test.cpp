@@ -201,7 +201,7 @@ TEST(Table, NamesWhatIsWrong) {
                  {.name = "s", .values = Texts{"a", "b"}},
                  {.name = "d", .values = torch::tensor({0.5, 1.5})}});
   EXPECT_TRUE(has(message_of<DataError>([&] { t.column("y"); }),
-                  {"no such column", "\"y\"", "x, s, d"}));
+                  {"no such column", "\"y\"", "\"x\", \"s\", \"d\""}));
   EXPECT_TRUE(has(message_of<DataError>([&] { t.texts("x"); }), {"numbers"}));
   EXPECT_TRUE(
       has(message_of<DataError>([&] { t.categories("d"); }), {"fractions"}));

@@ -111,8 +111,8 @@ TEST_F(Npy, NamesWhatIsWrong) {
       has(error_of(npy_file(dict("<i2", "(1,)"), "abc")), {"more after"}));
   EXPECT_TRUE(has(error_of("\x89PNG 1234567"), {"not a NumPy", "NUMPY"}));
   EXPECT_TRUE(has(error_of(npy_file(dict("|O", "(1,)"), "x")),
-                  {"type", "'|O'", "astype"}));
-  EXPECT_TRUE(has(error_of(npy_file(dict("<U3", "(1,)"), "x")), {"'<U3'"}));
+                  {"type", "\"|O\"", "astype"}));
+  EXPECT_TRUE(has(error_of(npy_file(dict("<U3", "(1,)"), "x")), {"\"<U3\""}));
   EXPECT_TRUE(has(error_of(npy_file("{'descr': [('a', '<i4')], "
                                     "'fortran_order': False, 'shape': (1,)}",
                                     "abcd")),
@@ -287,7 +287,7 @@ TEST_F(Npz, ReadsStoredAndDeflatedByName) {
     EXPECT_EQ(all.at("y")[0].item<int>(), 5);
     EXPECT_EQ(read(file, {"y"}).size(), 1u);
     EXPECT_TRUE(has(message_of<DataError>([&] { read(file, {"yy"}); }),
-                    {"yy", "x, y", "did you mean y?"}));
+                    {"yy", "\"x\", \"y\"", "did you mean \"y\"?"}));
   }
 }
 
@@ -331,7 +331,10 @@ TEST_F(Npz, NamesWhatIsWrong) {
                          {.name = "y.npy", .data = x_, .claimed_offset = 4}}),
                   {"overlaps"}));
   EXPECT_TRUE(has(error({{.name = "x.npy", .data = "nothing of NumPy's"}}),
-                  {"entry x.npy", "not a NumPy"}));
+                  {"entry \"x.npy\"", "not a NumPy"}));
+  // A name can't write into the terminal.
+  EXPECT_EQ(error({{.name = "\x1b[2J", .data = x_}}).find('\x1b'),
+            std::string::npos);
   EXPECT_TRUE(has(error_of("no zip at all, but long enough for its end"),
                   {"not a zip file"}));
 }

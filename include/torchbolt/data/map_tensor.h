@@ -12,11 +12,12 @@ namespace bolt {
 /// A tensor whose memory is the file itself (mmap): opening takes no time,
 /// pages are read when they are touched, and processes and threads share them.
 /// The file holds numbers of `type` in the machine's byte order, in C order,
-/// from byte `offset` on. It stays open as long as a tensor uses it. Writing
-/// into the tensor changes this process's copy of the page, never the file.
-/// Throws DataError when the file is too short, or `offset` isn't a multiple of
-/// the size of a number. The file must keep its length: reading a page that is
-/// gone ends the process.
+/// from byte `offset` on (bools are looked at once, since other bytes than 0
+/// and 1 must not be read as such). It stays open as long as a tensor uses it.
+/// Writing into the tensor changes this process's copy of the page, never the
+/// file. Throws DataError when the file is too short, or `offset` isn't a
+/// multiple of the size of a number. The file must keep its length: reading a
+/// page that is gone ends the process.
 ///
 ///     auto x = bolt::map_tensor("tokens.bin", at::kInt, {1'000'000, 128});
 at::Tensor map_tensor(const std::filesystem::path& path, at::ScalarType type,

@@ -32,7 +32,7 @@ class Table {
     /// int64 or double, [rows]; or texts.
     std::variant<at::Tensor, std::vector<std::string>> values{};
     /// Of a column of texts: why it isn't one of numbers, such as
-    /// "line 7: \"n/a\""; empty when nobody knows.
+    /// "\"n/a\" in line 7"; empty when nobody knows.
     std::string first_text{};
   };
 
