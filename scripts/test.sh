@@ -19,7 +19,10 @@ while [ $# -gt 0 ]; do
 done
 
 scripts/setup.sh build test
-cmake --preset "$preset" -DTORCHBOLT_TESTS=ON -DTORCHBOLT_BENCHMARKS=ON >/dev/null
+fuzz=OFF
+if [ -n "$all" ] && [ "$preset" = dev ]; then fuzz=ON; fi
+cmake --preset "$preset" -DTORCHBOLT_TESTS=ON -DTORCHBOLT_BENCHMARKS=ON \
+  -DTORCHBOLT_FUZZ=$fuzz >/dev/null
 cmake --build "build/$preset"
 leave_out=()
 [ -n "$all" ] || leave_out=(--label-exclude '^(slow|interop)$')

@@ -60,6 +60,11 @@ mode_t current_umask() {
 }  // namespace
 
 void write_atomic(const std::filesystem::path& path, std::string_view bytes) {
+  write_atomic(path, std::span<const std::string_view>(&bytes, 1));
+}
+
+void write_atomic(const std::filesystem::path& path,
+                  std::span<const std::string_view> parts) {
   const std::filesystem::path folder =
       path.has_parent_path() ? path.parent_path() : ".";
   make_directories(folder);
@@ -67,7 +72,9 @@ void write_atomic(const std::filesystem::path& path, std::string_view bytes) {
   const Descriptor file(::mkstemp(temporary.data()));
   if (file.get() < 0) fail("can't write into the folder", path, errno);
   try {
-    write_all(file.get(), bytes, path);
+    for (const std::string_view part : parts) {
+      write_all(file.get(), part, path);
+    }
     ::fchmod(file.get(), 0666 & ~current_umask());
     if (::fsync(file.get()) != 0) fail("can't flush", path, errno);
     if (::rename(temporary.c_str(), path.c_str()) != 0) {

@@ -1,16 +1,13 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 #include <torchbolt/core/error.h>
-#include <torchbolt/core/files.h>
 #include <torchbolt/data/data.h>
-#include <zlib.h>
 
 #include <list>
 #include <set>
 
 #include "support/errors.h"
 #include "support/generator.h"
-#include "support/temp_dir.h"
 
 namespace bolt {
 namespace {
@@ -273,52 +270,6 @@ TEST(Loaders, DatasetsOfTorchWorkInOurs) {
   std::vector<int64_t> seen = read(loader, 0);
   EXPECT_EQ(seen.size(), 10u);
   EXPECT_EQ(seen[9], 81);
-}
-
-std::string idx_file(unsigned char type, std::vector<int> shape,
-                     const std::string& data) {
-  std::string bytes{'\0', '\0', char(type), char(shape.size())};
-  for (const int n : shape) {
-    for (const int shift : {24, 16, 8, 0}) bytes += char(n >> shift & 0xff);
-  }
-  return bytes + data;
-}
-
-TEST(Idx, ReadsPlainAndCompressedAndSwapsBytes) {
-  const testing::TempDir dir;
-  const auto plain = dir.path() / "plain";
-  write_atomic(plain, idx_file(0x08, {2, 3}, {1, 2, 3, 4, 5, 6}));
-  const auto bytes = read_idx(plain);
-  EXPECT_EQ(bytes.sizes(), (std::vector<int64_t>{2, 3}));
-  EXPECT_EQ(bytes[1][2].item<int>(), 6);
-
-  const auto packed = (dir.path() / "packed.gz").string();
-  const std::string shorts =
-      idx_file(0x0b, {2}, std::string{'\x01', '\x02', '\0', '\x05'});
-  gzFile file = ::gzopen(packed.c_str(), "wb");
-  ::gzwrite(file, shorts.data(), static_cast<unsigned>(shorts.size()));
-  ::gzclose(file);
-  EXPECT_EQ(read_idx(packed)[0].item<int>(), 0x0102);
-}
-
-TEST(Idx, NamesWhatIsWrong) {
-  const testing::TempDir dir;
-  const auto path = dir.path() / "bad";
-  const auto error_of = [&](const std::string& bytes) {
-    write_atomic(path, bytes);
-    return message_of<DataError>([&] { read_idx(path); });
-  };
-  const std::string good = idx_file(0x08, {4}, {1, 2, 3, 4});
-  for (std::size_t n = 0; n < good.size(); ++n) {
-    EXPECT_TRUE(has(error_of(good.substr(0, n)), {"bad", "too early"})) << n;
-  }
-  EXPECT_TRUE(has(error_of(good + "x"), {"more after"}));
-  EXPECT_TRUE(has(error_of("PNG!" + good), {"not an IDX file"}));
-  EXPECT_TRUE(has(error_of(idx_file(0x07, {1}, "x")), {"type"}));
-  EXPECT_TRUE(has(error_of(idx_file(0x08, {1 << 30, 1 << 30}, "x")),
-                  {"more than can be"}));
-  EXPECT_TRUE(
-      has(message_of<DataError>([] { read_idx("/no/file"); }), {"/no/file"}));
 }
 
 }  // namespace

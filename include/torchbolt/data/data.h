@@ -2,14 +2,20 @@
 
 // Everything about data.
 
+#include <torchbolt/data/augmented_dataset.h>
 #include <torchbolt/data/batch.h>
 #include <torchbolt/data/batch_feed.h>
 #include <torchbolt/data/batch_plan.h>
 #include <torchbolt/data/collate.h>
+#include <torchbolt/data/csv.h>
 #include <torchbolt/data/data_loader.h>
 #include <torchbolt/data/data_module.h>
 #include <torchbolt/data/dataset.h>
 #include <torchbolt/data/datasets_module.h>
 #include <torchbolt/data/idx.h>
 #include <torchbolt/data/loader.h>
+#include <torchbolt/data/map_tensor.h>
+#include <torchbolt/data/npy.h>
 #include <torchbolt/data/sampler.h>
+#include <torchbolt/data/table.h>
+#include <torchbolt/data/transforms/transforms.h>

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <memory>
+
+#include "data/byte_source.h"
+#include "data/zip.h"
+
+namespace bolt::detail {
+
+/// The bytes of a zip entry whose data begins at byte `first` of the file.
+/// Refuses other methods than stored and deflated.
+std::unique_ptr<ByteSource> open_zip_source(const InputFile& file,
+                                            const ZipEntry& entry,
+                                            uint64_t first);
+
+}  // namespace bolt::detail
