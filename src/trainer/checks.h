@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
+#include <torchbolt/data/combined_loader.h>
 #include <torchbolt/data/loader.h>
 #include <torchbolt/optim/optimizer_config.h>
 #include <torchbolt/trainer/log_options.h>
@@ -15,6 +16,7 @@
 namespace bolt::detail {
 
 class TrainerCore;
+enum class DataStage;
 
 /// Throws Error naming the step when the loss is not a scalar, or, under
 /// `detect_anomaly`, not finite.
@@ -27,6 +29,12 @@ ConfigError missing_metric(std::string_view who, const std::string& monitor,
 
 /// `overfit_batches`: loaders give up shuffling, with a warning.
 void keep_order(Loaders& loaders, std::string_view stage, OnceLog& once);
+
+/// The one loader that is a combination of several, or null.
+const CombinedSource* combined_of(const Loaders& loaders);
+
+/// Throws ConfigError when the stage can't run loaders combined in this way.
+void check_mode(DataStage stage, const CombinedSource& combined);
 
 /// Throws ConfigError when a schedule lacks what it needs.
 void check_scheduler(const LRSchedulerConfig& config);

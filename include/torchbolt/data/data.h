@@ -3,11 +3,14 @@
 // Everything about data.
 
 #include <torchbolt/data/batch.h>
+#include <torchbolt/data/batch_parts.h>
 #include <torchbolt/data/collate.h>
+#include <torchbolt/data/combined_loader.h>
 #include <torchbolt/data/data_loader.h>
 #include <torchbolt/data/data_module.h>
 #include <torchbolt/data/dataset.h>
 #include <torchbolt/data/datasets_module.h>
 #include <torchbolt/data/idx.h>
 #include <torchbolt/data/loader.h>
+#include <torchbolt/data/loader_parts.h>
 #include <torchbolt/data/sampler.h>

@@ -23,6 +23,7 @@ namespace bolt {
 
 class Trainer;
 class Module;
+struct PartOps;
 namespace detail {
 class LogStore;
 struct TrainerAccess;
@@ -208,6 +209,7 @@ class Module : public torch::nn::Module {
   friend struct detail::TrainerAccess;
   // The typed layer below this one; see LightningModule.
   virtual const BatchOps& batch_type() const = 0;
+  virtual const PartOps* batch_parts() const = 0;
   virtual StepOutput do_training_step(const AnyBatch&, StepContext&) = 0;
   virtual void do_validation_step(const AnyBatch&, StepContext&) = 0;
   virtual void do_test_step(const AnyBatch&, StepContext&) = 0;
