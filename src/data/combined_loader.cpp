@@ -260,7 +260,7 @@ bool CombinedSource::pull_cycling(std::size_t k) {
   ++ends_[k];
   if (std::ranges::all_of(ends_, [](int64_t n) { return n > 0; })) return false;
   given_[k] = 0;
-  parts_[k].start();
+  parts_[k].restart();
   return pull(k, slots_[k]);  // a loader without a batch ends the pass
 }
 
@@ -339,7 +339,7 @@ void CombinedSource::resume() {
     ++ends_[k];
     if (mode_ == CombineMode::kMaxSizeCycle) {
       given_[k] = 0;
-      parts_[k].start();  // begins anew, as any loader does at its end
+      parts_[k].restart();
     }
   }
 }

@@ -6,11 +6,14 @@
 #include <torchbolt/data/batch_parts.h>
 #include <torchbolt/data/collate.h>
 #include <torchbolt/data/combined_loader.h>
+#include <torchbolt/data/concat_view.h>
 #include <torchbolt/data/data_loader.h>
 #include <torchbolt/data/data_module.h>
 #include <torchbolt/data/dataset.h>
 #include <torchbolt/data/datasets_module.h>
 #include <torchbolt/data/idx.h>
+#include <torchbolt/data/index_view.h>
 #include <torchbolt/data/loader.h>
 #include <torchbolt/data/loader_parts.h>
+#include <torchbolt/data/map_view.h>
 #include <torchbolt/data/sampler.h>
