@@ -178,6 +178,22 @@ TEST(CombinedLoader, TellsItsLoadersEpochAndOrder) {
   EXPECT_EQ(rows(both)[4], (std::vector<int64_t>{4, 4}));
 }
 
+// A new loader for every batch, each going on where the one before stopped.
+template <class Make>
+void expect_whole_by_batches(Make make, const Rows& whole) {
+  State state = make().state();
+  for (const auto& expected : whole) {
+    auto one = make();
+    AnyBatch batch;
+    one.load_state(state);
+    one.set_epoch(3);
+    one.start();
+    ASSERT_TRUE(one.next(batch));
+    EXPECT_EQ(row(batch.as<Parts>()), expected);
+    state = one.state();
+  }
+}
+
 // A pass that is broken off after any batch and taken up by another loader
 // gives what the pass as a whole gives; at its end it begins anew.
 template <class Make>
@@ -201,6 +217,7 @@ void expect_exact_resume(Make make) {
         << "stopped after " << stop;
     EXPECT_EQ(rows(second), whole) << "the pass after that, " << stop;
   }
+  expect_whole_by_batches(make, whole);
 }
 
 TEST(CombinedLoader, GoesOnExactly) {
