@@ -22,6 +22,7 @@ BatchFeed::~BatchFeed() = default;
 void BatchFeed::follow(const BatchFeed& other) {
   plan_ = other.plan_;
   epoch_ = other.epoch_;
+  pass_ = other.pass_;
   resume_at_ = other.resume_at_;
   position_ = resume_at_.value_or(0);
 }
@@ -37,6 +38,17 @@ void BatchFeed::set_epoch(int64_t epoch) {
 }
 
 void BatchFeed::start() {
+  if (!resume_at_) pass_ = 0;
+  begin();
+}
+
+void BatchFeed::restart() {
+  ++pass_;
+  resume_at_.reset();
+  begin();
+}
+
+void BatchFeed::begin() {
   position_ = std::exchange(resume_at_, std::nullopt).value_or(0);
   const int64_t length = std::min(size(), limit_);
   if (num_workers_ == 0 || position_ >= length) return;
@@ -46,7 +58,7 @@ void BatchFeed::start() {
   }
   // Where all epochs are alike, what was loaded for one serves any.
   const bool alike = !random_ && !plan_.shuffles();
-  threads_->steer({.epoch = alike ? 0 : epoch_,
+  threads_->steer({.epoch = alike ? 0 : pass_key(),
                    .batch = position_,
                    .length = length,
                    .epoch_step = counts_epochs_ && !alike ? 1 : 0});
@@ -63,7 +75,7 @@ bool BatchFeed::next(AnyBatch& batch) {
     // Beyond the limit that it was told, a pass goes on without the threads.
     threads_->stop();
   }
-  BatchSlice slice = plan_.at(epoch_, at);
+  BatchSlice slice = plan_.at(pass_key(), at);
   load_(slice, batch);
   return true;
 }
@@ -77,6 +89,7 @@ void BatchFeed::close() {
 State BatchFeed::state() const {
   State state = plan_.state();
   state["epoch"] = epoch_;
+  state["pass"] = pass_;
   state["position"] = position_;
   return state;
 }
@@ -92,6 +105,7 @@ void BatchFeed::load_state(const State& state) {
   if (threads_ != nullptr) threads_->stop();
   plan_.load_state(state);
   epoch_ = state.at("epoch").as_int();
+  pass_ = state.at("pass").as_int();
   // A pass that was over begins anew.
   resume_at_ = position < size() ? position : 0;
   position_ = *resume_at_;

@@ -33,6 +33,7 @@ struct TrainerAccess {
       &Module::do_on_after_batch_transfer;
 
   static const BatchOps& batch_type(const Module& m) { return m.batch_type(); }
+  static const PartOps* batch_parts(const Module& m) { return m.batch_parts(); }
   static Hook& hook(Module& m) { return m.hook_; }
   static void attach(Module& m, Trainer* trainer) { m.trainer_ = trainer; }
   static void attach(Callback& c, Module* module) { c.module_ = module; }

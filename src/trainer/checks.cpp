@@ -86,6 +86,27 @@ void check_log_dirs(const std::vector<std::shared_ptr<Logger>>& loggers) {
   }
 }
 
+const CombinedSource* combined_of(const Loaders& loaders) {
+  return loaders.count() == 1 ? dynamic_cast<const CombinedSource*>(&loaders[0])
+                              : nullptr;
+}
+
+void check_mode(DataStage stage, const CombinedSource& combined) {
+  const bool sequential = combined.mode() == CombineMode::kSequential;
+  const bool single = combined.parts().count() == 1;
+  const bool usable = stage == DataStage::kTrain     ? !sequential
+                      : stage == DataStage::kPredict ? sequential || single
+                                                     : true;
+  if (usable) return;
+  throw ConfigError({.where = std::string(to_string(stage)) + "_dataloader",
+                     .what = "the stage can't run loaders combined in this "
+                             "way",
+                     .got = std::string(to_string(combined.mode())),
+                     .expected = sequential
+                                     ? "min_size, max_size_cycle or max_size"
+                                     : "sequential"});
+}
+
 void check_scheduler(const LRSchedulerConfig& config) {
   const auto refuse = [](std::string what, std::string tip) {
     throw ConfigError({.where = "configure_optimizers",

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
+#include <torchbolt/data/combined_loader.h>
 #include <torchbolt/data/loader.h>
 #include <torchbolt/optim/optimizer_config.h>
 #include <torchbolt/trainer/log_options.h>
@@ -17,6 +18,7 @@
 namespace bolt::detail {
 
 class TrainerCore;
+enum class DataStage;
 
 /// Throws Error naming the step when the loss is not a scalar, or, under
 /// `detect_anomaly`, not finite.
@@ -35,6 +37,11 @@ void close_loaders(const Loaders& loaders, const TrainerOptions& options);
 
 /// Throws ConfigError when two loggers have one folder.
 void check_log_dirs(const std::vector<std::shared_ptr<Logger>>& loggers);
+/// The one loader that is a combination of several, or null.
+const CombinedSource* combined_of(const Loaders& loaders);
+
+/// Throws ConfigError when the stage can't run loaders combined in this way.
+void check_mode(DataStage stage, const CombinedSource& combined);
 
 /// Throws ConfigError when a schedule lacks what it needs.
 void check_scheduler(const LRSchedulerConfig& config);

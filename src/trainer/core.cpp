@@ -207,8 +207,16 @@ Loaders TrainerCore::request_loaders(DataStage of) {
                        .expected = "a loader, or several"});
   }
   if (of == DataStage::kTrain && loaders.count() > 1) {
-    throw not_yet("several train loaders (CombinedLoader)",
-                  std::to_string(loaders.count()) + " loaders");
+    loaders = std::make_shared<CombinedSource>(
+        TrainerAccess::batch_type(*module), TrainerAccess::batch_parts(*module),
+        std::move(loaders), std::vector<std::string>(),
+        CombineMode::kMaxSizeCycle);
+  }
+  if (const CombinedSource* combined = combined_of(loaders)) {
+    check_mode(of, *combined);
+    if (combined->mode() == CombineMode::kSequential) {
+      loaders = Loaders(combined->parts());
+    }
   }
   if (*function == Stage::kFit) check_apart(of, loaders);
   const std::type_info& wanted = TrainerAccess::batch_type(*module).type;
@@ -237,6 +245,17 @@ void TrainerCore::check_apart(DataStage of, const Loaders& loaders) const {
            .tip = "make a second loader of the same dataset"});
     }
   }
+}
+
+std::vector<int64_t> TrainerCore::limits(DataStage of,
+                                         const Loaders& loaders) const {
+  const CombinedSource* combined = combined_of(loaders);
+  const Loaders& each = combined == nullptr ? loaders : combined->parts();
+  std::vector<int64_t> batches;
+  for (std::size_t k = 0; k < each.count(); ++k) {
+    batches.push_back(limited(of, each[k].size()));
+  }
+  return batches;
 }
 
 const BatchLimit& TrainerCore::limit(DataStage of) const {

@@ -76,7 +76,10 @@ class TrainerCore {
   /// Whether the run has loaders of that stage.
   bool has_loaders(DataStage stage) const;
   /// Asks for the loaders, and checks that their batches are the module's.
+  /// Several for training become one, a sequential one for evaluation several.
   Loaders request_loaders(DataStage stage);
+  /// `limited` for each loader, and for each that is part of a combined one.
+  std::vector<int64_t> limits(DataStage stage, const Loaders& loaders) const;
   /// Batches that a loader of `size` runs, by the stage's limit. Throws
   /// ConfigError where the limit doesn't fit.
   int64_t limited(DataStage stage, std::optional<int64_t> size) const;

@@ -250,9 +250,8 @@ void EvaluationLoop::setup_data() {
   if (in_fit && !core_.options.overfit_batches.is_zero()) {
     keep_order(loaders_, "validation", core_.once);
   }
-  max_batches_.clear();
+  max_batches_ = core_.limits(data_stage_, loaders_);
   for (std::size_t k = 0; k < loaders_.count(); ++k) {
-    max_batches_.push_back(core_.limited(data_stage_, loaders_[k].size()));
     if (loaders_[k].shuffled()) {
       core_.once.warning("[Trainer] the " +
                          std::string(to_string(data_stage_)) +

@@ -1,12 +1,35 @@
 #include "trainer/fetcher.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
+
+#include "trainer/checks.h"
 
 namespace bolt::detail {
 
+namespace {
+
+// Batches of a pass over combined loaders: limits count for each of them.
+int64_t combined_length(const CombinedSource& combined,
+                        const std::vector<int64_t>& limits) {
+  std::vector<std::optional<int64_t>> sizes;
+  for (std::size_t k = 0; k < limits.size(); ++k) {
+    const int64_t size = combined.parts()[k].size().value_or(kUnknownBatches);
+    const int64_t batches = std::min(size, limits[k]);
+    sizes.push_back(batches == kUnknownBatches ? std::nullopt
+                                               : std::optional(batches));
+  }
+  return combined_size(combined.mode(), sizes).value_or(kUnknownBatches);
+}
+
+}  // namespace
+
 Fetcher::Fetcher(Loaders loaders, std::vector<int64_t> limits)
     : loaders_(std::move(loaders)), limits_(std::move(limits)) {
+  if (const CombinedSource* combined = combined_of(loaders_)) {
+    limits_ = {combined_length(*combined, limits_)};
+  }
   for (std::size_t k = 0; k < loaders_.count(); ++k) {
     const int64_t size = loaders_[k].size().value_or(kUnknownBatches);
     const int64_t batches = std::min(size, limits_[k]);

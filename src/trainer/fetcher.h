@@ -22,7 +22,8 @@ class Fetcher {
   };
 
   Fetcher() = default;
-  /// `limits`: batches of each loader; kUnknownBatches = all there are.
+  /// `limits`: batches of each loader, or of each that is part of a combined
+  /// one; kUnknownBatches = all there are.
   Fetcher(Loaders loaders, std::vector<int64_t> limits);
 
   const Loaders& loaders() const { return loaders_; }

@@ -415,15 +415,14 @@ void FitLoop::setup_data() {
   if (!core_.options.overfit_batches.is_zero()) {
     keep_order(loaders, "training", core_.once);
   }
-  const int64_t limit = core_.limited(DataStage::kTrain, loaders[0].size());
-  const bool sized = loaders[0].size().has_value() || limit != kUnknownBatches;
-  fetcher_.emplace(std::move(loaders), std::vector<int64_t>{limit});
+  std::vector<int64_t> limits = core_.limits(DataStage::kTrain, loaders);
+  fetcher_.emplace(std::move(loaders), std::move(limits));
   fetcher_->start(core_.progress.epochs.current.processed);
   pass_is_fresh_ = true;
   max_batches_ = fetcher_->length();
   if (max_batches_ == 0) return;
   loaded_in_epoch_ = epoch;
-  decide_validation_interval(sized);
+  decide_validation_interval(max_batches_ != kUnknownBatches);
   if (!core_.log.loggers.empty() && !core_.trainer.fast_dev_run() &&
       max_batches_ < *core_.options.log_every_n_steps) {
     core_.once.warning("[Trainer.fit] an epoch has " +

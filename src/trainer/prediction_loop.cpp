@@ -36,10 +36,7 @@ void PredictionLoop::setup_data() {
   max_batches_.clear();
   if (core_.limit(DataStage::kPredict).is_zero()) return;
   Loaders loaders = core_.request_loaders(DataStage::kPredict);
-  for (std::size_t k = 0; k < loaders.count(); ++k) {
-    max_batches_.push_back(
-        core_.limited(DataStage::kPredict, loaders[k].size()));
-  }
+  max_batches_ = core_.limits(DataStage::kPredict, loaders);
   fetcher_.emplace(std::move(loaders), max_batches_);
 }
 

@@ -222,6 +222,28 @@ TEST(LoaderThreads, TakeEmptyAndRaggedData) {
   EXPECT_TRUE(has(message_of<DataError>([&] { pass(loader); }), {"sample 1"}));
 }
 
+TEST(LoaderThreads, AnotherPassOfAnEpochHasAnOrderOfItsOwnAndIsResumed) {
+  for (const int64_t workers : {0, 2}) {
+    DataLoader loader(Noisy{}, shuffled(workers));
+    loader.set_epoch(3);
+    const auto first = pass(loader);
+    AnyBatch batch;
+    loader.restart();
+    ASSERT_TRUE(loader.next(batch));
+    EXPECT_FALSE(torch::equal(batch.as<torch::Tensor>(), first[0]));
+    DataLoader resumed(Noisy{}, shuffled(workers));
+    resumed.load_state(loader.state());
+    resumed.start();
+    AnyBatch after;
+    ASSERT_TRUE(loader.next(batch));
+    ASSERT_TRUE(resumed.next(after));
+    EXPECT_TRUE(
+        torch::equal(batch.as<torch::Tensor>(), after.as<torch::Tensor>()));
+    loader.set_epoch(3);
+    EXPECT_TRUE(same(pass(loader), first)) << workers;
+  }
+}
+
 TEST(LoaderThreads, ReadByHandWithALimitFromARunBefore) {
   DataLoader loader(Noisy{}, shuffled(2));
   loader.set_limit(2);

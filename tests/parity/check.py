@@ -16,8 +16,7 @@ def there(scenario):
     return not (
         any(c["type"] not in CALLBACKS for callbacks in lists for c in callbacks)
         or any("ckpt" in a for a in scenario["actions"])
-        or any(k in module for k in ("schedulers", "manual", "combined"))
-        or scenario["data"].get("combine")
+        or any(k in module for k in ("schedulers", "manual"))
         or any("enable_checkpointing" in t for t in [trainer] + [a.get("trainer", {}) for a in scenario["actions"]])
         or trainer.get("precision", "32-true") in ("64-true", "16-true", "bf16-true", "16-mixed", "bf16-mixed"))
 

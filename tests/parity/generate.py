@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Makes random scenarios of the groups that have no checkpoints.
 
-usage: generate.py COUNT -o FOLDER [--seed N]
+usage: generate.py COUNT -o FOLDER [--seed N] [--loaders]
+
+--loaders: about loaders alone: several of them, combined or not, of unequal lengths, empty, unsized, limited, asked for again.
 
 Their traces come from run_lightning.py, which needs PyTorch Lightning (scripts/python_env.sh).
 """
@@ -122,16 +124,68 @@ def make(r, number):
     return {"name": f"gen-{number:04d}", **scenario}
 
 
+def loader_log(r, data, combined):
+    """What tells batches, epochs and loaders apart."""
+    rules = [{"hook": "training_step", "name": "loss", "value": {"kind": "loss"}}]
+    for hook, kind in (("training_step", "train"), ("validation_step", "val"), ("test_step", "test")):
+        if kind in data and r.random() < .7:
+            rules.append(rule(r, hook, f"of_{kind}"))
+    if combined and r.random() < .5:
+        rules[0].update({"on_step": r.random() < .5, "on_epoch": True})
+    if r.random() < .3:
+        rules.append(rule(r, r.choice(EPOCH_HOOKS), "at_epoch"))
+    return rules
+
+
+def make_loaders(r, number):
+    """Scenarios about loaders: what is given out, and when a pass ends."""
+    low = 0 if r.random() < .3 else 1
+    data = {"batch_size": r.randint(1, 3), "train": [r.randint(low, 7) for _ in range(r.choice([1, 2, 2, 3, 4]))]}
+    combined = r.random() < .75
+    if combined:
+        data["combine"] = r.choice(["min_size", "max_size", "max_size_cycle"])
+    for kind, chance, most in (("val", .7, 3), ("test", .3, 3), ("predict", .25, 3)):
+        if r.random() < chance:
+            data[kind] = [r.randint(low, 5) for _ in range(r.randint(1, most))]
+    if r.random() < .35:
+        data["sized"] = False
+    module = {"log": loader_log(r, data, combined)}
+    if combined:
+        module["combined"] = True
+    if r.random() < .1:
+        module["skip_epoch_at"] = [{"epoch": r.randint(0, 1), "batch_idx": r.randint(0, 3)}]
+    if r.random() < .1:
+        module["stop_at"] = [{"hook": r.choice(["training_step", "validation_step", "on_train_batch_end"]), "batch_idx": r.randint(0, 3)}]
+    trainer = {"max_epochs": r.choice([1, 2, 2, 3, 4]), "log_every_n_steps": r.choice([1, 1, 2, 3])}
+    limits = [1, 2, 3, 5, 1.0, 1.0, 0.5, 0.7, 0.34, 0, 0.0]
+    for key, chance, choices in (
+            ("max_steps", .15, [1, 3, 6, 9]), ("accumulate_grad_batches", .3, [2, 3, 4]), ("limit_train_batches", .4, limits),
+            ("limit_val_batches", .3, limits), ("limit_test_batches", .2, limits), ("limit_predict_batches", .2, limits),
+            ("num_sanity_val_steps", .4, [0, 1, 3, -1]), ("val_check_interval", .35, [1, 2, 3, 4, 0.25, 0.5, 0.7, 1.0]),
+            ("check_val_every_n_epoch", .2, [2, 3, None]), ("overfit_batches", .12, [1, 2, 3, 0.5, 1.0]),
+            ("reload_dataloaders_every_n_epochs", .35, [1, 2, 3]), ("fast_dev_run", .06, [True, 2, 4])):
+        if r.random() < chance:
+            trainer[key] = r.choice(choices)
+    actions = [{"do": "fit"}]
+    for action, kind in (("validate", "val"), ("test", "test"), ("predict", "predict"), ("fit", "train")):
+        if kind in data and r.random() < (.15 if action == "fit" else .6):
+            actions.append({"do": action})
+    if r.random() < .1:
+        actions.append({"do": "fit", "fresh": True, "trainer": {"max_epochs": 1}})
+    return {"name": f"gen-loaders-{number:04d}", "data": data, "module": module, "trainer": trainer, "actions": actions}
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("count", type=int)
     p.add_argument("-o", "--out", type=pathlib.Path, required=True)
     p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--loaders", action="store_true", help="scenarios about loaders alone")
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     r = random.Random(a.seed)
     for k in range(a.count):
-        s = make(r, k)
+        s = make_loaders(r, k) if a.loaders else make(r, k)
         (a.out / f"{s['name']}.json").write_text(json.dumps(s) + "\n")
     print(f"{a.count} scenarios written")
 

@@ -13,10 +13,11 @@ namespace bolt {
 /// either the old or the new content: a temporary file in the same folder,
 /// flushed to the disk, then renamed. Folders on the way are made. Throws Error
 /// naming the path and the cause.
-void write_atomic(const std::filesystem::path& path, std::string_view bytes);
+TORCHBOLT_API void write_atomic(const std::filesystem::path& path,
+                                std::string_view bytes);
 /// The same for a content in several parts, one after the other.
-void write_atomic(const std::filesystem::path& path,
-                  std::span<const std::string_view> parts);
+TORCHBOLT_API void write_atomic(const std::filesystem::path& path,
+                                std::span<const std::string_view> parts);
 
 /// The whole file. Throws Error naming the path and the cause.
 TORCHBOLT_API std::string read_file(const std::filesystem::path& path);

@@ -2,6 +2,7 @@
 
 #include <torchbolt/data/dataset.h>
 #include <torchbolt/data/transforms/transform.h>
+#include <torchbolt/export.h>
 
 #include <cstdint>
 #include <span>
@@ -17,7 +18,7 @@ namespace bolt {
 ///         Compose{Normalize({.mean = {0.286}, .std = {0.353}}),
 ///                 RandomHorizontalFlip()});
 ///     bolt::DataLoader train(data, {.batch_size = 128, .shuffle = true});
-class AugmentedDataset {
+class TORCHBOLT_API AugmentedDataset {
  public:
   /// Throws DataError when the transform can't work on this data.
   AugmentedDataset(TensorDataset samples, transforms::Transform transform);

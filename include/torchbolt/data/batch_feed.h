@@ -37,6 +37,7 @@ class TORCHBOLT_API BatchFeed {
   void set_epoch(int64_t epoch);
   void set_limit(int64_t batches) { limit_ = batches; }
   void start();
+  void restart();
   /// Passes on what `load` threw, in its batch's turn; the batch counts as
   /// given out.
   bool next(AnyBatch& batch);
@@ -44,18 +45,24 @@ class TORCHBOLT_API BatchFeed {
   /// anew.
   void close();
 
-  /// The plan's, and {epoch, position}: batches given out in this pass,
+  /// The plan's, and {epoch, pass, position}: batches given out in this pass,
   /// whatever waits in the threads.
   State state() const;
   void load_state(const State& state);
 
  private:
+  void begin();
+  // What order and random numbers of a pass depend on, with the seed.
+  int64_t pass_key() const { return epoch_ + (pass_ << 32); }
+
   BatchPlan plan_;
   int64_t num_workers_;
   int64_t prefetch_factor_;
   bool random_;
   Load load_;
   int64_t epoch_ = 0;
+  // Passes of this epoch before this one.
+  int64_t pass_ = 0;
   // Whether the caller counts epochs: the pass after this one is then that of
   // the next epoch.
   bool counts_epochs_ = false;

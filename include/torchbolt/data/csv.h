@@ -1,6 +1,7 @@
 #pragma once
 
 #include <torchbolt/data/table.h>
+#include <torchbolt/export.h>
 
 #include <filesystem>
 #include <map>
@@ -54,7 +55,7 @@ struct CsvOptions {
 ///     auto table = bolt::read_csv("iris.csv", {.delimiter = ';'});
 ///     bolt::TensorDataset train(table.tensor({"length", "width"}),
 ///                               table.categories("species").codes);
-Table read_csv(const std::filesystem::path& path,
-               const CsvOptions& options = {});
+TORCHBOLT_API Table read_csv(const std::filesystem::path& path,
+                             const CsvOptions& options = {});
 
 }  // namespace bolt

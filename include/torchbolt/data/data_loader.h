@@ -71,6 +71,8 @@ class DataLoader final : public BatchSource {
   void set_epoch(int64_t epoch) override { feed_.set_epoch(epoch); }
   void set_limit(int64_t batches) override { feed_.set_limit(batches); }
   void start() override { feed_.start(); }
+  /// Draws another order and other random numbers for the same epoch.
+  void restart() override { feed_.restart(); }
   bool next(AnyBatch& batch) override { return feed_.next(batch); }
   void close() override { feed_.close(); }
   bool shuffled() const override { return feed_.shuffles(); }

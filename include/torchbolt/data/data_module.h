@@ -50,7 +50,8 @@ class TORCHBOLT_API LightningDataModule {
   /// Lets go of what `setup` took.
   virtual void teardown(Stage stage) { (void)stage; }
 
-  /// Loader of the training stage. More than one needs a CombinedLoader.
+  /// Loader of the training stage. Several give the batch its parts: they are
+  /// combined as CombineMode::kMaxSizeCycle.
   virtual Loaders train_dataloader() { return {}; }
   virtual Loaders val_dataloader() { return {}; }
   virtual Loaders test_dataloader() { return {}; }

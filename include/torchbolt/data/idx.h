@@ -11,6 +11,6 @@ namespace bolt {
 /// yann.lecun.com/exdb/mnist), plain or compressed with gzip, into a tensor of
 /// its shape and type. Throws DataError naming the file and what is wrong with
 /// it; takes no memory for what the file only announces.
-at::Tensor read_idx(const std::filesystem::path& path);
+TORCHBOLT_API at::Tensor read_idx(const std::filesystem::path& path);
 
 }  // namespace bolt

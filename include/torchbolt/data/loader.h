@@ -41,6 +41,9 @@ class TORCHBOLT_API BatchSource {
   virtual void set_limit(int64_t batches) { (void)batches; }
   /// Begins a pass.
   virtual void start() = 0;
+  /// Begins another pass of the same epoch, as a CombinedLoader does with a
+  /// loader that is shorter than others.
+  virtual void restart() { start(); }
   /// Puts the next batch into `batch`; false at the end of the pass.
   virtual bool next(AnyBatch& batch) = 0;
   /// Whether a pass is not in the order of the data.

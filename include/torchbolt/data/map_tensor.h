@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/ScalarType.h>
+#include <torchbolt/export.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -20,8 +21,10 @@ namespace bolt {
 /// page that is gone ends the process.
 ///
 ///     auto x = bolt::map_tensor("tokens.bin", at::kInt, {1'000'000, 128});
-at::Tensor map_tensor(const std::filesystem::path& path, at::ScalarType type,
-                      const std::vector<int64_t>& shape, int64_t offset = 0);
+TORCHBOLT_API at::Tensor map_tensor(const std::filesystem::path& path,
+                                    at::ScalarType type,
+                                    const std::vector<int64_t>& shape,
+                                    int64_t offset = 0);
 
 /// The same for a NumPy array file: `np.load(path, mmap_mode="c")`. An array in
 /// Fortran order gives a tensor with strides; one in the other byte order is
@@ -29,6 +32,6 @@ at::Tensor map_tensor(const std::filesystem::path& path, at::ScalarType type,
 ///
 ///     bolt::TensorDataset train(bolt::map_npy("x.npy"),
 ///     bolt::map_npy("y.npy"));
-at::Tensor map_npy(const std::filesystem::path& path);
+TORCHBOLT_API at::Tensor map_npy(const std::filesystem::path& path);
 
 }  // namespace bolt

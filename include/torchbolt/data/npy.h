@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <torchbolt/export.h>
 
 #include <filesystem>
 #include <map>
@@ -17,7 +18,7 @@ namespace bolt {
 /// The format: numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
 ///
 ///     at::Tensor x = bolt::read_npy("features.npy");
-at::Tensor read_npy(const std::filesystem::path& path);
+TORCHBOLT_API at::Tensor read_npy(const std::filesystem::path& path);
 
 /// Reads the arrays of a NumPy archive (`np.savez`, `np.savez_compressed`), by
 /// name; with `names`, these alone. An archive is a zip file (PKWARE's
@@ -26,7 +27,7 @@ at::Tensor read_npy(const std::filesystem::path& path);
 ///
 ///     auto arrays = bolt::read_npz("data.npz");
 ///     bolt::TensorDataset train(arrays.at("x"), arrays.at("y"));
-std::map<std::string, at::Tensor> read_npz(
+TORCHBOLT_API std::map<std::string, at::Tensor> read_npz(
     const std::filesystem::path& path,
     const std::vector<std::string>& names = {});
 
@@ -34,6 +35,7 @@ std::map<std::string, at::Tensor> read_npz(
 /// endian, at once or not at all (see write_atomic). Throws DataError for a
 /// type that NumPy doesn't have, such as bfloat16, and Error when it can't be
 /// written.
-void write_npy(const std::filesystem::path& path, const at::Tensor& tensor);
+TORCHBOLT_API void write_npy(const std::filesystem::path& path,
+                             const at::Tensor& tensor);
 
 }  // namespace bolt

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/ScalarType.h>
 #include <torchbolt/data/dataset.h>
+#include <torchbolt/export.h>
 
 #include <cstdint>
 #include <string>
@@ -24,7 +25,7 @@ struct Categories {
 ///     auto table = bolt::read_csv("houses.csv");
 ///     auto town = table.categories("town");
 ///     bolt::TensorDataset train = table.dataset({"area", "rooms"}, {"price"});
-class Table {
+class TORCHBOLT_API Table {
  public:
   /// One column.
   struct Column {

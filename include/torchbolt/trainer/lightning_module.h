@@ -1,5 +1,6 @@
 #pragma once
 
+#include <torchbolt/data/batch_parts.h>
 #include <torchbolt/trainer/module.h>
 
 #include <concepts>
@@ -98,6 +99,7 @@ class LightningModule : public Module {
  private:
   using Any = AnyBatch;
   const BatchOps& batch_type() const final { return batch_ops<B>(); }
+  const PartOps* batch_parts() const final { return part_ops<B>(); }
   StepOutput do_training_step(const Any& batch, StepContext& step) final {
     return training_step(batch.as<B>(), step);
   }

@@ -24,6 +24,7 @@ namespace bolt {
 
 class Trainer;
 class Module;
+struct PartOps;
 namespace detail {
 class LogStore;
 struct TrainerAccess;
@@ -217,6 +218,7 @@ class TORCHBOLT_API Module : public torch::nn::Module {
   friend struct detail::TrainerAccess;
   // The typed layer below this one; see LightningModule.
   virtual const BatchOps& batch_type() const = 0;
+  virtual const PartOps* batch_parts() const = 0;
   virtual StepOutput do_training_step(const AnyBatch&, StepContext&) = 0;
   virtual void do_validation_step(const AnyBatch&, StepContext&) = 0;
   virtual void do_test_step(const AnyBatch&, StepContext&) = 0;

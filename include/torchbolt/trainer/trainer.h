@@ -1,6 +1,7 @@
 #pragma once
 
 #include <torchbolt/core/error.h>
+#include <torchbolt/data/combined_loader.h>
 #include <torchbolt/data/data_module.h>
 #include <torchbolt/engine/fabric.h>
 #include <torchbolt/export.h>
@@ -84,9 +85,10 @@ class TORCHBOLT_API Trainer {
   Trainer& operator=(const Trainer&) = delete;
 
   /// Trains. Loaders: ours, torch's, or any range of the module's batches; see
-  /// Loaders. A second call goes on where the first ended.
+  /// Loaders. Several training loaders give the batch its parts; see
+  /// CombinedLoader. A second call goes on where the first ended.
   template <detail::ModuleClass M>
-  void fit(M& module, LoadersOf<detail::BatchType<M>> train,
+  void fit(M& module, TrainLoadersOf<detail::BatchType<M>> train,
            LoadersOf<detail::BatchType<M>> val = {}, FitOptions options = {}) {
     auto r = detail::request(module);
     r.train = std::move(train);

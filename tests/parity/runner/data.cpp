@@ -44,14 +44,30 @@ std::optional<bolt::DataHooks> Data::hooks() const {
 
 bolt::Loaders Data::loaders(const char* stage) {
   recorder_.event(std::string("dm:") + stage + "_dataloader");
-  bolt::Loaders all;
+  std::vector<bolt::Loaders> all;
   int64_t offset = 0;
   for (const Json& count : spec_.value(stage, Json::array())) {
-    all.append(Batches(count.get<int64_t>(), spec_.value("batch_size", 2),
-                       offset, spec_.value("sized", true)));
+    all.emplace_back(Batches(count.get<int64_t>(), spec_.value("batch_size", 2),
+                             offset, spec_.value("sized", true)));
     offset += 100;
   }
-  return all;
+  if (std::string(stage) == "train") {
+    if (!spec_.contains("combine")) return all.at(0);
+    bolt::Loaders parts;
+    for (const bolt::Loaders& one : all) parts.append(one);
+    const auto mode = spec_["combine"].get<std::string>();
+    return bolt::CombinedLoader<Parts>(
+        parts, {.mode = bolt::parse_combine_mode(mode)});
+  }
+  bolt::Loaders several;
+  for (const bolt::Loaders& one : all) {
+    if (combined_) {
+      several.append(bolt::CombinedLoader<Parts>(one));
+    } else {
+      several.append(one);
+    }
+  }
+  return several;
 }
 
 }  // namespace parity

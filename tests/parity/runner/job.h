@@ -14,6 +14,8 @@ namespace parity {
 
 using Json = nlohmann::ordered_json;
 using Batch = std::vector<torch::Tensor>;  // {x, y}
+/// What a module with `combined` gets: a part of each loader.
+using Parts = std::vector<std::optional<Batch>>;
 
 /// Thrown where the scenario says `raise_at`.
 struct UserError : std::runtime_error {
@@ -70,8 +72,9 @@ class Batches final : public bolt::BatchSource {
 /// The scenario's data module.
 class Data final : public bolt::LightningDataModule {
  public:
-  Data(Json spec, Recorder& recorder)
-      : spec_(std::move(spec)), recorder_(recorder) {}
+  /// `combined`: batches are Parts, those of evaluations with one part.
+  Data(Json spec, bool combined, Recorder& recorder)
+      : spec_(std::move(spec)), combined_(combined), recorder_(recorder) {}
 
   void prepare_data() override { recorder_.event("dm:prepare_data"); }
   void setup(bolt::Stage stage) override;
@@ -87,14 +90,13 @@ class Data final : public bolt::LightningDataModule {
   bolt::Loaders loaders(const char* stage);
 
   Json spec_;
+  bool combined_;
   Recorder& recorder_;
 };
 
 /// The scenario's module; see module.cpp.
-class Model;
-std::shared_ptr<bolt::LightningModule<Batch>> make_model(const Json& module,
-                                                         const Json& data,
-                                                         Recorder& recorder);
+std::shared_ptr<bolt::Module> make_model(const Json& module, const Json& data,
+                                         Recorder& recorder);
 
 /// The callback that records, and the logger that does.
 std::shared_ptr<bolt::Callback> make_recording_callback(Recorder& recorder);

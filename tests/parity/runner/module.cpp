@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "job.h"
 
@@ -50,15 +51,22 @@ std::shared_ptr<torch::optim::Optimizer> make_optimizer(
 
 }  // namespace
 
-class Model final : public bolt::LightningModule<Batch> {
+// `B`: a Batch, or the Parts of several.
+template <class B>
+class Model final : public bolt::LightningModule<B> {
+  using bolt::Module::current_epoch;
+  using bolt::Module::global_step;
+  using bolt::Module::log;
+  using bolt::Module::register_parameter;
+  using bolt::Module::trainer;
+
  public:
   Model(Json spec, const Json& data, Recorder& recorder)
       : spec_(std::move(spec)), recorder_(recorder) {
-    if (spec_.contains("manual") || spec_.value("combined", false) ||
-        spec_.contains("schedulers")) {
+    if (spec_.contains("manual") || spec_.contains("schedulers")) {
       throw bolt::ConfigError({.where = "scenario",
-                               .what = "manual optimization, combined loaders "
-                                       "and schedulers are not there yet"});
+                               .what = "manual optimization and schedulers are "
+                                       "not there yet"});
     }
     w = register_parameter("w", torch::tensor({0.5F, -0.25F}));
     const auto has = [&](const char* stage, const char* step) {
@@ -76,28 +84,26 @@ class Model final : public bolt::LightningModule<Batch> {
   std::optional<bolt::ModuleHooks> hooks() const override { return hooks_; }
 
   // -- steps
-  bolt::StepOutput training_step(const Batch& batch,
-                                 StepContext& step) override {
+  bolt::StepOutput training_step(const B& batch, StepContext& step) override {
     batch_idx_ = step.batch_idx;
-    recorder_.event("mod:training_step", Json::array({step.batch_idx}));
+    recorder_.event("mod:training_step", training_event(batch, step));
     if (listed("none_loss_at", "training_step")) {
       act("training_step");
       return {};
     }
-    auto loss = compute(batch);
+    const torch::Tensor loss = compute(batch);
     loss_ = loss.detach();
     recorder_.losses.push_back(number(loss.item<double>()));
     act("training_step");
     return loss;
   }
-  void validation_step(const Batch& batch, StepContext& step) override {
+  void validation_step(const B& batch, StepContext& step) override {
     evaluate("validation_step", batch, step);
   }
-  void test_step(const Batch& batch, StepContext& step) override {
+  void test_step(const B& batch, StepContext& step) override {
     evaluate("test_step", batch, step);
   }
-  bolt::Prediction predict_step(const Batch& batch,
-                                StepContext& step) override {
+  bolt::Prediction predict_step(const B& batch, StepContext& step) override {
     evaluate("predict_step", batch, step);
     return loss_;
   }
@@ -123,22 +129,22 @@ class Model final : public bolt::LightningModule<Batch> {
                       torch::optim::Optimizer& optimizer,
                       const std::function<at::Tensor()>& closure) override {
     recorder_.event("mod:optimizer_step", Json::array({batch_idx}));
-    Module::optimizer_step(epoch, batch_idx, optimizer, closure);
+    bolt::Module::optimizer_step(epoch, batch_idx, optimizer, closure);
   }
   void optimizer_zero_grad(int64_t epoch, int64_t batch_idx,
                            torch::optim::Optimizer& optimizer) override {
     recorder_.event("mod:optimizer_zero_grad", Json::array({batch_idx}));
-    Module::optimizer_zero_grad(epoch, batch_idx, optimizer);
+    bolt::Module::optimizer_zero_grad(epoch, batch_idx, optimizer);
   }
   void configure_gradient_clipping(
       torch::optim::Optimizer& optimizer, std::optional<double> value,
       std::optional<bolt::ClipAlgorithm> by) override {
     recorder_.event("mod:configure_gradient_clipping");
-    Module::configure_gradient_clipping(optimizer, value, by);
+    bolt::Module::configure_gradient_clipping(optimizer, value, by);
   }
   void backward(const at::Tensor& loss) override {
     recorder_.event("mod:backward");
-    Module::backward(loss);
+    bolt::Module::backward(loss);
   }
 
   // -- hooks that act as well
@@ -182,23 +188,23 @@ class Model final : public bolt::LightningModule<Batch> {
   }
 
 #define PARITY_BATCH(hook, Context) \
-  void hook(const Batch&, Context& step) override { at_batch(#hook, step); }
+  void hook(const B&, Context& step) override { at_batch(#hook, step); }
   PARITY_BATCH(on_validation_batch_start, StepContext)
   PARITY_BATCH(on_validation_batch_end, const StepContext)
   PARITY_BATCH(on_test_batch_start, StepContext)
   PARITY_BATCH(on_test_batch_end, const StepContext)
   PARITY_BATCH(on_predict_batch_start, StepContext)
 #undef PARITY_BATCH
-  void on_predict_batch_end(const bolt::Prediction&, const Batch&,
+  void on_predict_batch_end(const bolt::Prediction&, const B&,
                             const StepContext& step) override {
     at_batch("on_predict_batch_end", step);
   }
 
-  void on_train_batch_start(const Batch&, StepContext& step) override {
+  void on_train_batch_start(const B&, StepContext& step) override {
     at_batch("on_train_batch_start", step);
     step.skip_epoch = listed("skip_epoch_at", "on_train_batch_start");
   }
-  void on_train_batch_end(const bolt::StepOutput& outputs, const Batch&,
+  void on_train_batch_end(const bolt::StepOutput& outputs, const B&,
                           const StepContext& step) override {
     Json loss;
     if (outputs.loss().defined()) {
@@ -220,8 +226,28 @@ class Model final : public bolt::LightningModule<Batch> {
   torch::Tensor compute(const Batch& batch) const {
     return (batch[0].matmul(w) - batch[1]).pow(2).mean();
   }
+  torch::Tensor compute(const Parts& parts) const {
+    torch::Tensor sum = torch::zeros({});
+    for (const auto& part : parts) {
+      if (part) sum = sum + compute(*part);
+    }
+    return sum;
+  }
 
-  void evaluate(const char* name, const Batch& batch, StepContext& step) {
+  static Json training_event(const Batch&, const StepContext& step) {
+    return Json::array({step.batch_idx});
+  }
+  // With the sum of each part's x, to tell the parts apart.
+  static Json training_event(const Parts& parts, const StepContext& step) {
+    Json sums = Json::array();
+    for (const auto& part : parts) {
+      const double sum = part ? part->front().sum().item<double>() : 0;
+      sums.push_back(std::round(sum * 1e5) / 1e5);
+    }
+    return Json::array({step.batch_idx, std::move(sums)});
+  }
+
+  void evaluate(const char* name, const B& batch, StepContext& step) {
     batch_idx_ = step.batch_idx;
     recorder_.event(std::string("mod:") + name,
                     Json::array({step.batch_idx, step.dataloader_idx}));
@@ -305,10 +331,12 @@ class Model final : public bolt::LightningModule<Batch> {
   torch::Tensor loss_ = torch::zeros({});
 };
 
-std::shared_ptr<bolt::LightningModule<Batch>> make_model(const Json& module,
-                                                         const Json& data,
-                                                         Recorder& recorder) {
-  return std::make_shared<Model>(module, data, recorder);
+std::shared_ptr<bolt::Module> make_model(const Json& module, const Json& data,
+                                         Recorder& recorder) {
+  if (module.value("combined", false)) {
+    return std::make_shared<Model<Parts>>(module, data, recorder);
+  }
+  return std::make_shared<Model<Batch>>(module, data, recorder);
 }
 
 }  // namespace parity

@@ -25,7 +25,7 @@ struct Folder {
 struct Job {
   const Json& scenario;
   Recorder recorder{};
-  std::shared_ptr<bolt::LightningModule<Batch>> model{};
+  std::shared_ptr<bolt::Module> model{};
   std::unique_ptr<Data> data{};
   std::unique_ptr<bolt::Trainer> trainer{};
   Folder folder{};
@@ -34,9 +34,10 @@ struct Job {
 void construct(Job& s, const Json& action) {
   s.trainer.reset();
   s.recorder = {};
-  s.model = make_model(s.scenario.value("module", Json::object()),
-                       s.scenario["data"], s.recorder);
-  s.data = std::make_unique<Data>(s.scenario["data"], s.recorder);
+  const Json module = s.scenario.value("module", Json::object());
+  s.model = make_model(module, s.scenario["data"], s.recorder);
+  s.data = std::make_unique<Data>(s.scenario["data"],
+                                  module.value("combined", false), s.recorder);
   Json arguments = s.scenario.value("trainer", Json::object());
   arguments.update(action.value("trainer", Json::object()));
   const bool logs = arguments.value("logger", true);

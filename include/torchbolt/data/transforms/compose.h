@@ -1,6 +1,7 @@
 #pragma once
 
 #include <torchbolt/data/transforms/transform.h>
+#include <torchbolt/export.h>
 
 #include <type_traits>
 #include <utility>
@@ -19,7 +20,7 @@ namespace bolt::transforms {
 ///                     RandomCrop({.height = 28, .width = 28, .padding = 4}),
 ///                     RandomHorizontalFlip(),
 ///                     [](const at::Tensor& x) { return x.flatten(1); }};
-class Compose : public Transform {
+class TORCHBOLT_API Compose : public Transform {
  public:
   template <class... T>
     requires(sizeof...(T) > 0 && (std::is_convertible_v<T, Transform> && ...) &&

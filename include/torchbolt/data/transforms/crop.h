@@ -1,6 +1,7 @@
 #pragma once
 
 #include <torchbolt/data/transforms/transform.h>
+#include <torchbolt/export.h>
 
 #include <cstdint>
 
@@ -16,7 +17,7 @@ struct RandomCropOptions {
 };
 
 /// A window of that size; each place within the padded image is as likely.
-class RandomCrop : public Transform {
+class TORCHBOLT_API RandomCrop : public Transform {
  public:
   /// Throws ConfigError naming the option.
   explicit RandomCrop(const RandomCropOptions& options);
@@ -30,7 +31,7 @@ struct CenterCropOptions {
 };
 
 /// The window of that size in the middle; the upper left one of two that are.
-class CenterCrop : public Transform {
+class TORCHBOLT_API CenterCrop : public Transform {
  public:
   /// Throws ConfigError naming the option.
   explicit CenterCrop(const CenterCropOptions& options);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <torchbolt/data/transforms/transform.h>
+#include <torchbolt/export.h>
 
 namespace bolt::transforms {
 
@@ -11,14 +12,14 @@ struct RandomFlipOptions {
 };
 
 /// Mirrors an image left to right, with a probability.
-class RandomHorizontalFlip : public Transform {
+class TORCHBOLT_API RandomHorizontalFlip : public Transform {
  public:
   /// Throws ConfigError naming the option.
   explicit RandomHorizontalFlip(const RandomFlipOptions& options = {});
 };
 
 /// Mirrors an image top to bottom, with a probability.
-class RandomVerticalFlip : public Transform {
+class TORCHBOLT_API RandomVerticalFlip : public Transform {
  public:
   /// Throws ConfigError naming the option.
   explicit RandomVerticalFlip(const RandomFlipOptions& options = {});

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <torchbolt/data/transforms/transform.h>
+#include <torchbolt/export.h>
 
 #include <vector>
 
@@ -17,7 +18,7 @@ struct NormalizeOptions {
 /// (x - mean) / std in float, channel by channel. Images of bytes are divided
 /// by 255 first. The result is, bit for bit, that of torch's operations
 /// `x.to(kFloat).div(255).sub(mean).div(std)`.
-class Normalize : public Transform {
+class TORCHBOLT_API Normalize : public Transform {
  public:
   /// Throws ConfigError naming the option.
   explicit Normalize(const NormalizeOptions& options = {});

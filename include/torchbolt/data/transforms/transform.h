@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <torchbolt/export.h>
 #include <torchbolt/state/rng.h>
 
 #include <concepts>
@@ -36,7 +37,7 @@ namespace transforms {
 ///                                        .padding = 4});
 ///     at::Tensor one = crop(image, rng);
 ///     at::Tensor all = crop.batch(images, rng);
-class Transform {
+class TORCHBOLT_API Transform {
  public:
   using Function = std::function<at::Tensor(const at::Tensor&, Rng&)>;
 
@@ -84,7 +85,7 @@ class Transform {
 };
 
 /// A callable that is given sample by sample also where a batch is made.
-class PerSample : public Transform {
+class TORCHBOLT_API PerSample : public Transform {
  public:
   template <class F>
     requires(!std::derived_from<std::remove_cvref_t<F>, Transform>)
