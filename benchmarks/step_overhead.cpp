@@ -3,8 +3,10 @@
 // one process; what is reported is the median of the paired differences.
 //
 //   step_overhead                            all variants
-//   step_overhead --instructions SIDE N      N steps of one side (hand, trainer,
-//                                            trainer_log), to count instructions
+//   step_overhead --instructions SIDE N      N steps of one side (hand,
+//   trainer,
+//                                            trainer_log), to count
+//                                            instructions
 
 #include <benchmark/benchmark.h>
 
@@ -45,6 +47,7 @@ std::filesystem::path scratch() {
 bolt::TrainerOptions options_of(const Variant& variant) {
   bolt::TrainerOptions options;
   options.enable_progress_bar = variant.bar;
+  options.enable_model_summary = false;
   if (variant.csv) {
     options.logger = bolt::CSVLogger({.save_dir = scratch(), .version = 0});
   } else {
@@ -92,6 +95,7 @@ int count_instructions(const std::string& variant, int64_t steps) {
     bolt::TrainerOptions options;
     options.logger = false;
     options.enable_progress_bar = false;
+    options.enable_model_summary = false;
     tiny::run_trainer(source, true, variant == "trainer_log", options);
   }
   return 0;

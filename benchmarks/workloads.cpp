@@ -3,7 +3,8 @@
 //
 //   torchbolt_workloads THREADS W1:plain W2:memory …
 //
-// Prints a line "RESULT [workload, variant, metric, value, unit, threads]" each.
+// Prints a line "RESULT [workload, variant, metric, value, unit, threads]"
+// each.
 
 #include <torch/torch.h>
 #include <torchbolt/torchbolt.h>
@@ -45,6 +46,7 @@ void tiny_steps(const std::string& cell, const std::string& variant) {
   tiny::Repeated source(tiny::make_batch(), kTinySteps, kTinyWarmup);
   bolt::TrainerOptions options;
   options.enable_progress_bar = variant == "bar";
+  options.enable_model_summary = false;
   if (variant == "csv") {
     options.logger = bolt::CSVLogger({.save_dir = scratch(), .version = 0});
   } else {
@@ -76,8 +78,8 @@ void fashion(const std::string& cell) {
   const auto read = [&](const std::string& part) {
     const auto x = bolt::read_idx(data / (part + "-images-idx3-ubyte.gz"));
     const auto y = bolt::read_idx(data / (part + "-labels-idx1-ubyte.gz"));
-    return bolt::TensorDataset(
-        x.to(torch::kFloat).div_(255).reshape({-1, 784}), y.to(torch::kLong));
+    return bolt::TensorDataset(x.to(torch::kFloat).div_(255).reshape({-1, 784}),
+                               y.to(torch::kLong));
   };
   bolt::DataLoader train(read("train"), {.batch_size = 128, .shuffle = true});
   const auto fit = [&](Mlp& model, std::optional<bolt::BatchLimit> limit) {
@@ -85,7 +87,8 @@ void fashion(const std::string& cell) {
                            .limit_train_batches = limit,
                            .accelerator = bolt::Accelerator::kCPU,
                            .logger = false,
-                           .enable_progress_bar = false});
+                           .enable_progress_bar = false,
+                           .enable_model_summary = false});
     trainer.fit(model, train);
   };
   Mlp warm_up;
@@ -109,6 +112,7 @@ void start_up(const std::string& cell) {
   bolt::TrainerOptions options;
   options.logger = false;
   options.enable_progress_bar = false;
+  options.enable_model_summary = false;
   tiny::run_trainer(source, true, false, options);
   const char* begun = std::getenv("BENCH_T0");
   emit(cell, "first_step", seconds() - (begun ? std::atof(begun) : 0), "s");

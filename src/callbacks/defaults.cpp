@@ -1,15 +1,26 @@
+#include <torchbolt/callbacks/model_summary.h>
 #include <torchbolt/callbacks/progress_bar.h>
 #include <torchbolt/callbacks/timer.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/core/number.h>
+#include <torchbolt/core/terminal.h>
 #include <torchbolt/loggers/csv_logger.h>
 #include <torchbolt/trainer/defaults.h>
+#include <torchbolt/ui/format.h>
 #include <torchbolt/ui/table.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>
 
 namespace bolt::detail {
+namespace {
+
+bool is_model_summary(const Callback& callback) {
+  return dynamic_cast<const ModelSummary*>(&callback) != nullptr;
+}
+
+}  // namespace
 
 bool is_progress_bar(const Callback& callback) {
   return dynamic_cast<const ProgressBar*>(&callback) != nullptr;
@@ -35,6 +46,9 @@ std::vector<std::shared_ptr<Callback>> default_callbacks(
   if (options.enable_progress_bar.value_or(true) && !has(is_progress_bar)) {
     made.push_back(std::make_shared<ProgressBar>());
   }
+  if (options.enable_model_summary.value_or(true) && !has(is_model_summary)) {
+    made.push_back(std::make_shared<ModelSummary>());
+  }
   return made;
 }
 
@@ -51,18 +65,22 @@ std::string results_table(Stage stage, const std::vector<MetricMap>& results) {
   std::vector<std::string> header{std::string(to_string(stage)) + " metric"};
   for (std::size_t k = 0; k < results.size(); ++k) {
     header.push_back(results.size() == 1 ? "value"
-                                         : "loader " + std::to_string(k));
+                                         : "DataLoader " + std::to_string(k));
   }
   std::vector<std::vector<std::string>> rows;
   for (const std::string& name : names) {
     std::vector<std::string> row{name};
     for (const MetricMap& result : results) {
       const auto found = result.find(name);
-      row.push_back(found == result.end() ? "" : brief(found->second));
+      row.push_back(found == result.end() ? ""
+                                          : ui::format_result(found->second));
     }
     rows.push_back(std::move(row));
   }
-  return ui::draw_table(header, rows);
+  const bool terminal = is_terminal(STDOUT_FILENO);
+  return ui::draw_table(header, rows,
+                        {.width = terminal ? terminal_width(STDOUT_FILENO) : 0,
+                         .unicode = allows_unicode()});
 }
 
 }  // namespace bolt::detail

@@ -32,6 +32,7 @@ class StderrSink final : public LogSink {
   void write(LogLevel level, std::string_view message) override {
     logger_.log(spdlog_level(level), "{}", message);
   }
+  bool writes_to_stderr() const override { return true; }
 
  private:
   spdlog::logger logger_;

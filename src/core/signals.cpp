@@ -1,3 +1,4 @@
+#include <torchbolt/core/cursor.h>
 #include <torchbolt/core/signals.h>
 #include <unistd.h>
 
@@ -27,10 +28,10 @@ void on_signal(int signal) {
   const int came = counts[k].fetch_add(1, std::memory_order_relaxed) + 1;
   if (signal == SIGINT &&
       came - first_counts[k].load(std::memory_order_relaxed) >= 2) {
-    // Only what is safe in a handler. The cursor may have been hidden.
-    constexpr char kShowCursor[] = "\x1b[?25h\n";
+    // Only what is safe in a handler.
+    show_cursor();
     if (::isatty(STDERR_FILENO) != 0) {
-      (void)!::write(STDERR_FILENO, kShowCursor, sizeof(kShowCursor) - 1);
+      (void)!::write(STDERR_FILENO, "\n", 1);
     }
     ::_exit(130);
   }

@@ -3,8 +3,11 @@
 #include <torchbolt/core/terminal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 namespace bolt {
@@ -29,16 +32,32 @@ void open_standard_streams() {
   }
 }
 
-int terminal_width(int fd) {
-  winsize size{};
-  if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-    return size.ws_col;
-  }
-  return 80;
+TerminalSize terminal_size(int fd) {
+  TerminalSize size{};
+  winsize asked{};
+  if (::ioctl(fd, TIOCGWINSZ, &asked) != 0) return size;
+  if (asked.ws_col > 0) size.columns = asked.ws_col;
+  if (asked.ws_row > 0) size.rows = asked.ws_row;
+  return size;
 }
+
+int terminal_width(int fd) { return terminal_size(fd).columns; }
 
 bool allows_colour(int fd) {
   return is_terminal(fd) && environment("NO_COLOR").empty();
+}
+
+bool allows_unicode() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    std::string value(environment(name));
+    if (value.empty()) continue;
+    std::ranges::transform(value, value.begin(), [](unsigned char c) {
+      return static_cast<char>(std::tolower(c));
+    });
+    return value.find("utf-8") != std::string::npos ||
+           value.find("utf8") != std::string::npos;
+  }
+  return false;
 }
 
 }  // namespace bolt

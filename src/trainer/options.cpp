@@ -165,9 +165,6 @@ void check_there(const TrainerOptions& o) {
   if (o.enable_checkpointing.value_or(false)) {
     throw not_yet("enable_checkpointing", "true");
   }
-  if (o.enable_model_summary.value_or(false)) {
-    throw not_yet("enable_model_summary", "true");
-  }
 }
 
 void check_barebones(const TrainerOptions& o) {

@@ -193,6 +193,7 @@ Module& Trainer::module() const {
                              "gone",
                      .tip = "call fit, validate, test or predict first"});
 }
+const ModuleHooks& Trainer::module_hooks() const { return core_->module_hooks; }
 LightningDataModule* Trainer::data_module() const { return core_->data; }
 const std::vector<std::shared_ptr<torch::optim::Optimizer>>&
 Trainer::optimizers() const {

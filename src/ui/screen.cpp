@@ -3,14 +3,16 @@
 #include <torchbolt/ui/screen.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <utility>
 
 namespace bolt::ui {
 namespace {
 
-constexpr std::chrono::milliseconds kRedraw{100};
-constexpr std::chrono::seconds kPlainLine{10};
+constexpr std::string_view kClearBelow = "\x1b[J";
+constexpr std::string_view kClearRight = "\x1b[K";
 
 // A terminal that went away is no reason to end a training.
 void write_all(int fd, std::string_view text) {
@@ -24,71 +26,121 @@ void write_all(int fd, std::string_view text) {
 
 }  // namespace
 
-Screen::Screen(int fd, Source source)
+Screen::Screen(int fd, Source source, Options options)
     : fd_(fd),
       source_(std::move(source)),
-      terminal_(is_terminal(fd)),
-      colour_(allows_colour(fd)),
-      last_plain_(std::chrono::steady_clock::now()),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
-
-Screen::~Screen() {
-  thread_.request_stop();
-  thread_.join();
-  const std::scoped_lock lock(mutex_);
-  clear();
+      options_(options),
+      clock_(options.clock != nullptr ? *options.clock : system_clock()),
+      terminal_(is_terminal(fd)) {
+  if (terminal_) {
+    cursor_.emplace(fd);
+  } else {
+    last_ = clock_.now();
+  }
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
+
+Screen::~Screen() { close(); }
+
+void Screen::close() {
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+  const std::scoped_lock lock(mutex_);
+  if (!drawn_.empty()) write_all(fd_, kClearBelow);
+  drawn_.clear();
+  cursor_.reset();
+  closed_ = true;
+}
+
+// The last column stays free: in it, terminals differ in what they clear.
+int Screen::width() const { return std::max(terminal_width(fd_) - 1, 1); }
 
 void Screen::run(const std::stop_token& stop) {
   ::pthread_setname_np(::pthread_self(), "bolt-screen");
+  const auto pause = terminal_ ? options_.frame : options_.plain;
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {
     draw();
-    wake_.wait_for(lock, stop, kRedraw, [] { return false; });
+    wake_.wait_for(lock, stop, pause, [] { return false; });
   }
 }
 
 void Screen::draw() {
+  if (!due()) return;
   if (!terminal_) {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - last_plain_ < kPlainLine) return;
-    last_plain_ = now;
     const std::string line = source_.plain();
     if (!line.empty()) write_all(fd_, line + "\n");
     return;
   }
-  const std::vector<std::string> lines =
-      source_.lines(terminal_width(fd_), colour_);
-  // One write, so that a line is never seen half drawn.
-  std::string text;
-  if (drawn_ > 1) text += "\x1b[" + std::to_string(drawn_ - 1) + "A";
-  text += "\r";
-  for (std::size_t k = 0; k < lines.size(); ++k) {
-    text += (k == 0 ? "" : "\n") + lines[k] + "\x1b[K";
-  }
-  text += "\x1b[J";
-  write_all(fd_, text);
-  drawn_ = lines.size();
+  const bool drawn = !drawn_.empty();
+  look();
+  if (drawn || !drawn_.empty()) write_all(fd_, frame_text());
 }
 
-void Screen::clear() {
-  if (!terminal_ || drawn_ == 0) return;
-  std::string text;
-  if (drawn_ > 1) text += "\x1b[" + std::to_string(drawn_ - 1) + "A";
-  write_all(fd_, text + "\r\x1b[J");
-  drawn_ = 0;
+bool Screen::due() {
+  if (closed_) return false;
+  const auto now = clock_.now();
+  const auto apart = terminal_ ? options_.frame : options_.plain;
+  if (last_ && now - *last_ < apart) return false;
+  last_ = now;
+  ++frames_;
+  return true;
+}
+
+void Screen::look() {
+  drawn_ = source_.lines(width());
+  // A line is the cursor's.
+  const auto room = static_cast<std::size_t>(terminal_size(fd_).rows - 1);
+  if (drawn_.size() > room) drawn_.resize(room);
+}
+
+// One text for one write, so that nobody gets in between. It leaves the cursor
+// where it was, and changes nothing before it.
+std::string Screen::frame_text() {
+  std::string text(cursor_->hide());
+  text += kClearRight;
+  if (drawn_.empty()) return text += kClearBelow;
+  // Index (down, and the screen up where it ends) keeps the column, so that
+  // there are as many lines below; then nothing that follows moves the screen.
+  for (std::size_t k = 0; k < drawn_.size(); ++k)
+    text +=
+        "\x1b"
+        "D";
+  text += "\x1b[" + std::to_string(drawn_.size()) +
+          "A\x1b"
+          "7";
+  for (const std::string& line : drawn_) {
+    text += "\r\n" + line;
+    text += kClearRight;
+  }
+  text += kClearBelow;
+  return text +=
+         "\x1b"
+         "8";
 }
 
 void Screen::print(int fd, std::string_view text) {
+  write(fd, std::string(text) + "\n");
+}
+
+void Screen::write(int fd, std::string_view text) {
   const std::scoped_lock lock(mutex_);
-  clear();
-  write_all(fd, std::string(text) + "\n");
-  if (terminal_) draw();
+  if (!terminal_ || ::isatty(fd) == 0) return write_all(fd, text);
+  const bool drawn = !drawn_.empty();
+  if (due()) look();
+  if (!drawn && drawn_.empty()) return write_all(fd, text);
+  // A frame that isn't old moves down as it is.
+  write_all(fd, std::string(kClearBelow) + std::string(text) + frame_text());
 }
 
 void Screen::refresh() {
   const std::scoped_lock lock(mutex_);
   if (terminal_) draw();
+}
+
+int64_t Screen::frames() const {
+  const std::scoped_lock lock(mutex_);
+  return frames_;
 }
 
 }  // namespace bolt::ui

@@ -45,6 +45,7 @@ Cost trained(int64_t steps, bool logs, bool bar = false) {
     TrainerOptions options;
     options.logger = false;
     options.enable_progress_bar = bar;
+    options.enable_model_summary = false;
     tiny::run_trainer(source, true, logs, options);
   });
 }

@@ -107,6 +107,7 @@ struct Line : LightningModule<> {
 inline TrainerOptions quiet(TrainerOptions options = {}) {
   if (!options.logger.on()) options.logger = false;
   options.enable_progress_bar = false;
+  options.enable_model_summary = options.enable_model_summary.value_or(false);
   options.accelerator = Accelerator::kCPU;
   return options;
 }

@@ -19,6 +19,9 @@ class TORCHBOLT_API LogSink {
   virtual ~LogSink() = default;
   /// One message, without a line end.
   virtual void write(LogLevel level, std::string_view message) = 0;
+  /// Whether its lines, as "level: message", go to the standard error and
+  /// nowhere else. A progress bar takes those over, so that they don't tear it.
+  virtual bool writes_to_stderr() const { return false; }
 };
 
 /// Replaces the sink of this process and gives back the one before. The

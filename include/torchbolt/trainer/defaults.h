@@ -15,7 +15,8 @@ namespace bolt::detail {
 // here, defined in src/callbacks/defaults.cpp.
 
 /// Callbacks that the arguments ask for, in Lightning's order: a Timer for
-/// `max_time` (unless the user's list has one), then the progress bar.
+/// `max_time`, the progress bar, the model summary; each unless the user's list
+/// has one.
 TORCHBOLT_API std::vector<std::shared_ptr<Callback>> default_callbacks(
     const TrainerOptions& options,
     const std::vector<std::shared_ptr<Callback>>& of_user);

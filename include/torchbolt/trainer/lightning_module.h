@@ -175,6 +175,17 @@ Prediction (*forward_of())(Module&, const AnyBatch&) {
   }
 }
 
+template <class M>
+void (*forward_tensor_of())(Module&, const at::Tensor&) {
+  if constexpr (requires(M& m, const at::Tensor& t) { m.forward(t); }) {
+    return [](Module& m, const at::Tensor& input) {
+      (void)static_cast<M&>(m).forward(input);
+    };
+  } else {
+    return nullptr;
+  }
+}
+
 }  // namespace detail
 
 /// The steps and hooks that the class `M` overrides.
@@ -190,6 +201,7 @@ ModuleHooks module_hooks_of() {
       .predict_step = BOLT_OVERRIDES(M, Base, predict_step),
       .configure_optimizers = BOLT_OVERRIDES(M, Base, configure_optimizers),
       .forward = detail::forward_of<M>(),
+      .forward_tensor = detail::forward_tensor_of<M>(),
       .data = detail::loader_hooks_of<M, Base>(),
   };
   hooks.data.on_before_batch_transfer =

@@ -42,6 +42,9 @@ struct ModuleHooks {
   /// `predict_step` when that isn't overridden: calls `forward`; null when the
   /// module has none that takes the batch or its data.
   Prediction (*forward)(Module& module, const AnyBatch& batch) = nullptr;
+  /// Calls `forward` on one tensor; null when the module has none that takes
+  /// it. What it gives is let go.
+  void (*forward_tensor)(Module& module, const at::Tensor& input) = nullptr;
   DataHooks data{};
 };
 

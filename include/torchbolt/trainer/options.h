@@ -189,6 +189,7 @@ struct TrainerOptions {
   std::optional<bool> enable_checkpointing{};
   /// Default: yes, unless a progress bar is among the callbacks.
   std::optional<bool> enable_progress_bar{};
+  /// Default: yes; one among the callbacks takes the place of the usual one.
   std::optional<bool> enable_model_summary{};
 
   Deterministic deterministic = Deterministic::kUnset;

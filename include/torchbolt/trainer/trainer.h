@@ -280,6 +280,8 @@ class TORCHBOLT_API Trainer {
   /// The module of the running, or last, entry point. Throws ConfigError
   /// before the first, and when that module is gone.
   Module& module() const;
+  /// Which steps and hooks that module overrides.
+  const ModuleHooks& module_hooks() const;
   /// The data module of the running entry point, or null.
   LightningDataModule* data_module() const;
   /// The optimizers of the fit.

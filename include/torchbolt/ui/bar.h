@@ -1,11 +1,13 @@
 #pragma once
 
 #include <torchbolt/export.h>
+#include <torchbolt/ui/style.h>
 
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace bolt::ui {
 
@@ -16,15 +18,18 @@ struct BarState {
   /// None: not known.
   std::optional<int64_t> total{};
   std::chrono::nanoseconds elapsed{0};
-  /// Shown at the end, as it is.
-  std::string metrics{};
+  /// Items a second; 0: not known.
+  double rate = 0;
+  /// Shown at the end: "loss 0.412".
+  std::vector<std::string> metrics{};
 };
 
-/// One line of at most `width` columns:
-/// "Epoch 2 ━━━━━━╺──── 120/469 0:01<0:03 118.2it/s loss 0.412". What doesn't
-/// fit is left out, from the right; the bar itself shrinks first.
-TORCHBOLT_API std::string draw_bar(const BarState& state, int width,
-                                   bool colour);
+/// A bar in lines of at most `width` columns:
+/// "Epoch 2 ━━━━━━╸──── 120/469 0:01<0:03 118it/s loss 0.412". Metrics that
+/// don't fit stand in a second line; of the rest, the rate, the times and the
+/// bar give way, in this order.
+TORCHBOLT_API std::vector<std::string> draw_bar(const BarState& state,
+                                                int width, const Style& style);
 
 /// The same as a plain line, for files.
 TORCHBOLT_API std::string describe(const BarState& state);

@@ -48,6 +48,7 @@ void construct(Job& s, const Json& action) {
   bolt::TrainerOptions options = make_options(arguments);
   options.accelerator = bolt::Accelerator::kCPU;
   if (!options.enable_progress_bar) options.enable_progress_bar = false;
+  if (!options.enable_model_summary) options.enable_model_summary = false;
   options.default_root_dir = s.folder.path;
   options.callbacks = make_callbacks(listed, s.recorder);
   if (logs) {
