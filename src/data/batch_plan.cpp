@@ -50,7 +50,8 @@ void check(const DataLoaderOptions& options) {
 }  // namespace
 
 BatchPlan::BatchPlan(int64_t samples, const DataLoaderOptions& options)
-    : samples_(options.sampler != nullptr ? options.sampler->size() : samples),
+    : data_size_(samples),
+      samples_(options.sampler != nullptr ? options.sampler->size() : samples),
       batch_size_(options.batch_size),
       drop_last_(options.drop_last),
       shuffle_(options.shuffle),
@@ -62,14 +63,16 @@ BatchPlan::BatchPlan(int64_t samples, const DataLoaderOptions& options)
 }
 
 BatchPlan::BatchPlan(const BatchPlan& other)
-    : samples_(other.samples_),
+    : data_size_(other.data_size_),
+      samples_(other.samples_),
       batch_size_(other.batch_size_),
       drop_last_(other.drop_last_),
       shuffle_(other.shuffle_),
       in_order_(other.in_order_),
       seed_(other.seed_),
       sampler_(other.sampler_),
-      batch_sampler_(other.batch_sampler_) {
+      batch_sampler_(other.batch_sampler_),
+      sampler_mutex_(other.sampler_mutex_) {
   if (shuffle_) sampler_ = std::make_shared<RandomSampler>(samples_, seed_);
 }
 
@@ -85,29 +88,58 @@ int64_t BatchPlan::size() const {
   return samples_ / batch_size_ + (rest ? 1 : 0);
 }
 
-std::span<const int64_t> BatchPlan::order(int64_t epoch) {
+void BatchPlan::check_order(std::span<const int64_t> order,
+                            int64_t most) const {
+  const auto refuse = [](std::string what, std::string got,
+                         std::string expected) {
+    throw DataError({.where = "DataLoader",
+                     .what = std::move(what),
+                     .got = std::move(got),
+                     .expected = std::move(expected)});
+  };
+  if (most >= 0 && static_cast<int64_t>(order.size()) != most) {
+    refuse("the sampler's order has not the length that it announced",
+           std::to_string(order.size()), std::to_string(most));
+  }
+  for (const int64_t index : order) {
+    if (index >= 0 && index < data_size_) continue;
+    refuse("the sampler asks for a sample that isn't there",
+           std::to_string(index), "0 to " + std::to_string(data_size_ - 1));
+  }
+}
+
+void BatchPlan::draw(int64_t epoch) {
   // In order: a sampler's own samples, as they come in its first epoch.
   const int64_t of = in_order_ ? 0 : epoch;
-  if (epoch_ != of) {
-    const bool as_they_are = sampler_ == nullptr || (shuffle_ && in_order_);
-    order_ = as_they_are ? std::span<const int64_t>() : sampler_->order(of);
-    epoch_ = of;
+  if (epoch_ == of) return;
+  order_.clear();
+  if (sampler_ != nullptr && !(shuffle_ && in_order_)) {
+    const std::scoped_lock lock(*sampler_mutex_);
+    const auto drawn = sampler_->order(of);
+    order_.assign(drawn.begin(), drawn.end());
+    if (!order_.empty()) check_order(order_, samples_);
   }
-  return order_;
+  epoch_ = of;
 }
 
 BatchSlice BatchPlan::at(int64_t epoch, int64_t batch) {
   BatchSlice slice{.rng = batch_rng(seed_, epoch, batch)};
   if (batch_sampler_ != nullptr) {
-    slice.indices = batch_sampler_->batch(in_order_ ? 0 : epoch, batch);
-    slice.count = static_cast<int64_t>(slice.indices.size());
+    const std::scoped_lock lock(*sampler_mutex_);
+    const auto drawn = batch_sampler_->batch(in_order_ ? 0 : epoch, batch);
+    order_.assign(drawn.begin(), drawn.end());
+    check_order(order_, -1);
+    slice.indices = order_;
+    slice.count = static_cast<int64_t>(order_.size());
     return slice;
   }
   slice.first = batch * batch_size_;
   slice.count = std::min(batch_size_, samples_ - slice.first);
-  if (const auto all = order(epoch); !all.empty()) {
-    slice.indices = all.subspan(static_cast<std::size_t>(slice.first),
-                                static_cast<std::size_t>(slice.count));
+  draw(epoch);
+  if (!order_.empty()) {
+    slice.indices =
+        std::span(order_).subspan(static_cast<std::size_t>(slice.first),
+                                  static_cast<std::size_t>(slice.count));
   }
   return slice;
 }

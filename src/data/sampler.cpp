@@ -70,7 +70,13 @@ WeightedRandomSampler::WeightedRandomSampler(
              std::to_string(weights_[k]), "a finite number, not negative");
     }
     possible += weights_[k] > 0 ? 1 : 0;
-    cumulative_.push_back(sum += weights_[k]);
+  }
+  // Of the largest, so that no sum is infinite.
+  const double largest =
+      weights_.empty() ? 0 : *std::ranges::max_element(weights_);
+  for (double& weight : weights_) {
+    if (largest > 0) weight /= largest;
+    cumulative_.push_back(sum += weight);
   }
   if (possible == 0) refuse("no sample can be drawn", "no weight above 0", "");
   if (num_samples_ < 0 || (!replacement_ && num_samples_ > possible)) {

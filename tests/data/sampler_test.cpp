@@ -120,6 +120,57 @@ TEST(Samplers, BatchesByLengthHoldTheirLimitsAndAllSamples) {
                   {"sample 1", "20"}));
 }
 
+struct Fixed : Sampler {
+  explicit Fixed(std::vector<int64_t> indices) : indices(std::move(indices)) {}
+  int64_t size() const override { return 3; }
+  std::span<const int64_t> order(int64_t) override { return indices; }
+  std::vector<int64_t> indices;
+};
+
+TEST(Samplers, WhatASamplerGivesIsChecked) {
+  const std::vector<int64_t> data{1, 2, 3};
+  const auto error = [&](std::vector<int64_t> order, int64_t workers) {
+    DataLoader loader(data, {.num_workers = workers,
+                             .sampler = std::make_shared<Fixed>(order)});
+    return message_of<DataError>([&] {
+      for (const auto& batch : loader) (void)batch;
+    });
+  };
+  for (const int64_t workers : {0, 2}) {
+    EXPECT_TRUE(has(error({0, 1, 3}, workers), {"isn't there", "3", "0 to 2"}));
+    EXPECT_TRUE(has(error({0, -1, 2}, workers), {"-1"}));
+    EXPECT_TRUE(has(error({0, 1}, workers), {"length", "2", "3"}));
+  }
+}
+
+TEST(Samplers, HugeWeightsAreWeights) {
+  WeightedRandomSampler sampler({1e308, 1e308, 1e308}, {.num_samples = 500});
+  for (const int64_t k : sampler.order(0)) EXPECT_LT(k, 3);
+}
+
+TEST(Samplers, CopiesOfALoaderShareOneWithoutHarm) {
+  std::vector<int64_t> data(50);
+  std::iota(data.begin(), data.end(), 0);
+  const auto sampler = std::make_shared<SubsetRandomSampler>(data, uint64_t{1});
+  DataLoader a(data, {.batch_size = 5, .sampler = sampler});
+  const auto b = a.cursor();
+  AnyBatch batch;
+  std::vector<int64_t> read;
+  a.set_epoch(0);
+  a.start();
+  b->set_epoch(1);
+  b->start();
+  while (a.next(batch)) {
+    const auto& values = batch.as<torch::Tensor>();
+    for (int64_t k = 0; k < values.size(0); ++k) {
+      read.push_back(values[k].item<int64_t>());
+    }
+    b->next(batch);
+  }
+  std::ranges::sort(read);
+  EXPECT_EQ(read, data);
+}
+
 TEST(Samplers, ALoaderReadsWhatTheySay) {
   std::vector<int64_t> data(12);
   std::iota(data.begin(), data.end(), 0);

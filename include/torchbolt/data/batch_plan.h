@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
@@ -73,9 +74,11 @@ class TORCHBOLT_API BatchPlan {
   void load_state(const State& state);
 
  private:
-  std::span<const int64_t> order(int64_t epoch);
+  void draw(int64_t epoch);
+  void check_order(std::span<const int64_t> order, int64_t most) const;
 
-  int64_t samples_;
+  int64_t data_size_;  // samples of the dataset
+  int64_t samples_;    // samples of an epoch
   int64_t batch_size_;
   bool drop_last_;
   bool shuffle_;
@@ -83,9 +86,12 @@ class TORCHBOLT_API BatchPlan {
   uint64_t seed_;
   std::shared_ptr<Sampler> sampler_;
   std::shared_ptr<BatchSampler> batch_sampler_;
-  // The order of the epoch asked for last.
+  // Copies of a loader share the user's sampler.
+  std::shared_ptr<std::mutex> sampler_mutex_ = std::make_shared<std::mutex>();
+  // The order of the epoch asked for last, or one batch of it: a copy, since
+  // another loader may ask the sampler next.
   std::optional<int64_t> epoch_{};
-  std::span<const int64_t> order_{};
+  std::vector<int64_t> order_{};
 };
 
 }  // namespace detail

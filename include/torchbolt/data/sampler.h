@@ -12,8 +12,8 @@ namespace bolt {
 
 /// The order in which samples are read. It depends on what the sampler was made
 /// from and on the epoch alone, so that any epoch can be had again. Derive from
-/// it for an order of your own and pass it as DataLoaderOptions::sampler. Used
-/// by one thread at a time.
+/// it for an order of your own and pass it as DataLoaderOptions::sampler. A
+/// loader, and its copies, ask for one order after the other, never at a time.
 ///
 ///     auto rare_ones = std::make_shared<bolt::WeightedRandomSampler>(
 ///         weights, bolt::WeightedRandomSamplerOptions{.seed = 1});
