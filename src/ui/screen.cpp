@@ -120,17 +120,27 @@ std::string Screen::frame_text() {
 }
 
 void Screen::print(int fd, std::string_view text) {
-  write(fd, std::string(text) + "\n");
+  put(fd, std::string(text) + "\n", true);
 }
 
-void Screen::write(int fd, std::string_view text) {
+void Screen::write(int fd, std::string_view text) { put(fd, text, false); }
+
+void Screen::put(int fd, std::string_view text, bool own_line) {
   const std::scoped_lock lock(mutex_);
   if (!terminal_ || ::isatty(fd) == 0) return write_all(fd, text);
   const bool drawn = !drawn_.empty();
   if (due()) look();
   if (!drawn && drawn_.empty()) return write_all(fd, text);
+  std::string all(kClearBelow);
+  if (own_line) {
+    // A line full of spaces stays in its line if that is empty, and goes on in
+    // the next one behind what somebody else began ("^C", say).
+    all.append(static_cast<std::size_t>(terminal_width(fd_)), ' ');
+    all += "\r";
+    all += kClearRight;
+  }
   // A frame that isn't old moves down as it is.
-  write_all(fd, std::string(kClearBelow) + std::string(text) + frame_text());
+  write_all(fd, all + std::string(text) + frame_text());
 }
 
 void Screen::refresh() {

@@ -59,9 +59,7 @@ class Pty {
     std::string before =
         until.empty() ? text : text.substr(0, text.find(until));
     // What makes room for the text belongs to it.
-    if (!until.empty() && before.ends_with("\x1b[J")) {
-      before.resize(before.size() - 3);
-    }
+    if (before.ends_with("\r\x1b[K")) before.resize(before.rfind("\x1b[J"));
     screen.feed(before);
     return screen;
   }

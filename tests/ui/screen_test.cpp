@@ -94,12 +94,13 @@ TEST_F(ScreenTest, WhatOthersWriteIsNeverDrawnOver) {
       raw(terminal, "scrolls " + std::to_string(k) + "\n");
       next_frame(screen);
     }
+    raw(terminal, "^C");
     screen.print(terminal.fd(), "the end");
   }
   EXPECT_EQ(terminal.screen().lines(),
             (Lines{"a line past the screen", "half a line", "scrolls 0",
                    "scrolls 1", "scrolls 2", "scrolls 3", "scrolls 4",
-                   "scrolls 5", "scrolls 6", "scrolls 7", "the end"}));
+                   "scrolls 5", "scrolls 6", "scrolls 7", "^C", "the end"}));
 }
 
 TEST_F(ScreenTest, DrawsAtMostTenFramesASecond) {

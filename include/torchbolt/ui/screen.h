@@ -51,9 +51,10 @@ class TORCHBOLT_API Screen {
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
 
-  /// Writes a line of text to `fd` (the standard output, say), above the lines.
+  /// Writes a line of text to `fd` (the standard output, say), above the lines,
+  /// in a line of its own.
   void print(int fd, std::string_view text);
-  /// The same without a line end: text may go on in a later call.
+  /// Writes text as it is; it may go on in a later call.
   void write(int fd, std::string_view text);
   /// Draws now, if a frame's time has passed.
   void refresh();
@@ -71,6 +72,7 @@ class TORCHBOLT_API Screen {
   void draw();
   bool due();
   void look();
+  void put(int fd, std::string_view text, bool own_line);
   std::string frame_text();
 
   int fd_;
