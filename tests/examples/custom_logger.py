@@ -10,7 +10,7 @@ path = pathlib.Path(folder) / "metrics.jsonl"
 run = subprocess.run([program, path], check=True, capture_output=True, text=True)
 lines = [json.loads(line) for line in path.read_text().splitlines()]
 
-assert run.stdout == f"wrote {len(lines)} lines to {path}\n", run.stdout
+assert run.stdout.endswith(f"wrote {len(lines)} lines to {path}\n"), run.stdout
 assert len(lines) == 17, lines
 assert lines[0] == {"hparams": {"lr": 0.1, "hidden": 8}}, lines[0]
 assert lines[-1] == {"finished": "success"}, lines[-1]
