@@ -20,10 +20,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "paired.h"
 #include "raw/augmented_loops.h"
 
 namespace {
@@ -31,14 +31,6 @@ namespace {
 constexpr int kRounds = 15;
 
 using Images = std::pair<torch::Tensor, torch::Tensor>;
-
-Images read_images() {
-  const char* folder = std::getenv("FASHION_MNIST");
-  const std::filesystem::path data =
-      folder != nullptr ? folder : "/usr/share/datasets/fashion-mnist";
-  return {bolt::read_idx(data / "train-images-idx3-ubyte.gz"),
-          bolt::read_idx(data / "train-labels-idx1-ubyte.gz").to(torch::kLong)};
-}
 
 // Samples of a pass, by time and by processor time.
 struct Rate {
@@ -74,11 +66,6 @@ Rate by_torchbolt(const bolt::AugmentedDataset& data, int64_t workers) {
       data, {.batch_size = kBatch, .shuffle = true, .num_workers = workers}));
 }
 
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
-
 void compare(const Images& images, const bolt::AugmentedDataset& data,
              int64_t workers) {
   std::vector<double> hand, ours, ratios, cpu_ratios;
@@ -101,8 +88,8 @@ void compare(const Images& images, const bolt::AugmentedDataset& data,
       "\"torchbolt\": %.0f, \"unit\": \"samples/s\", \"ratio\": %.3f, "
       "\"min\": %.3f, \"max\": %.3f, \"cpu_ratio\": %.3f, "
       "\"rounds\": %d}\n",
-      static_cast<int>(workers), median(hand), median(ours), median(ratios),
-      least, most, median(cpu_ratios), kRounds);
+      static_cast<int>(workers), paired::median(hand), paired::median(ours),
+      paired::median(ratios), least, most, paired::median(cpu_ratios), kRounds);
   std::fflush(stdout);
 }
 
@@ -115,7 +102,7 @@ int main(int argc, char** argv) {
   if (workers.empty()) workers.push_back(0);
   torch::set_num_threads(1);
   try {
-    const Images images = read_images();
+    const Images images = paired::read_images();
     const bolt::AugmentedDataset data(
         bolt::TensorDataset(images.first.unsqueeze(1), images.second),
         Compose{Normalize({.mean = {kMean}, .std = {kStd}}),
