@@ -185,6 +185,36 @@ TEST(Summarize, AsText) {
   }
 }
 
+TEST(Summarize, AsTextWithSizes) {
+  nn::Sequential net(nn::Flatten(), nn::Linear(784, 256), nn::ReLU(),
+                     nn::Linear(256, 10));
+  const auto forward = [&] { net->forward(torch::rand({32, 28, 28})); };
+  EXPECT_EQ(to_text(summarize(*net, {.forward = forward})),
+            "┌───┬──────┬─────────┬────────┬───────┬────────┬───────────┬──────"
+            "─────┐\n"
+            "│   │ Name │ Type    │ Params │  Mode │  FLOPs │  In sizes │ Out "
+            "sizes │\n"
+            "├───┼──────┼─────────┼────────┼───────┼────────┼───────────┼──────"
+            "─────┤\n"
+            "│ 0 │ 0    │ Flatten │      0 │ train │      0 │         ? │ [32, "
+            "784] │\n"
+            "│ 1 │ 1    │ Linear  │  200 K │ train │ 12.8 M │ [32, 784] │ [32, "
+            "256] │\n"
+            "│ 2 │ 2    │ ReLU    │      0 │ train │      0 │ [32, 256] │ [32, "
+            "256] │\n"
+            "│ 3 │ 3    │ Linear  │  2.5 K │ train │  163 K │ [32, 256] │  "
+            "[32, 10] │\n"
+            "└───┴──────┴─────────┴────────┴───────┴────────┴───────────┴──────"
+            "─────┘\n"
+            "203 K     Trainable params\n"
+            "0         Non-trainable params\n"
+            "203 K     Total params\n"
+            "0.814     Total estimated model params size (MB)\n"
+            "4         Modules in train mode\n"
+            "0         Modules in eval mode\n"
+            "13.0 M    Total FLOPs");
+}
+
 // A fit of which only what is printed matters.
 std::string printed(Module& model, TrainerOptions options,
                     const std::function<void(Trainer&)>& fit) {

@@ -84,6 +84,11 @@ TEST_F(ProgressBarTest, ShowsEpochAndEvaluationBeneathEachOther) {
   EXPECT_EQ(lines.at(lines.size() - 2).substr(0, 9), "Epoch 0/1");
   EXPECT_TRUE(has(lines.back(), {"Validation DataLoader 1 ", " 1/3 "}))
       << lines.back();
+  // Validation took five seconds, which are not the epoch's.
+  const Lines last = terminal.screen().lines();
+  EXPECT_TRUE(
+      has(last.at(last.size() - 3), {"Epoch 1/1 ", "4/4 0:04 1.00it/s"}))
+      << last.at(last.size() - 3);
 }
 
 TEST_F(ProgressBarTest, LeavesLinesInOrderAndTheTerminalAsItWas) {

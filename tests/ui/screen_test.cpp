@@ -161,6 +161,7 @@ TEST_F(ScreenTest, StreamsGoThroughIt) {
       const StreamsAbove streams(screen);
       const StreamsAbove others(screen);  // does nothing
       std::cout << "a table\nof several\nlines\n";
+      raw(terminal, "(now)\n");  // at each line end, not later
       std::cerr << "an error, " << 1 << std::endl;
       std::cout << "begun" << std::flush;
       next_frame(*screen);
@@ -169,7 +170,7 @@ TEST_F(ScreenTest, StreamsGoThroughIt) {
     EXPECT_EQ(std::cout.rdbuf(), before);
   }
   EXPECT_EQ(terminal.screen().lines(),
-            (Lines{"a table", "of several", "lines", "an error, 1",
+            (Lines{"a table", "of several", "lines", "(now)", "an error, 1",
                    "begun and ended"}));
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 
 #include "support/pty.h"
@@ -175,8 +176,10 @@ TEST(Style, FollowsTheEnvironment) {
     const WithEnvironment c("LC_ALL", "C");
     EXPECT_FALSE(style_for(terminal.fd()).unicode);
   }
-  const WithEnvironment lang("LANG", "C");
-  EXPECT_FALSE(style_for(terminal.fd()).unicode);
+  for (const char* value : {"C", static_cast<const char*>(nullptr)}) {
+    const WithEnvironment lang("LANG", value);
+    EXPECT_FALSE(style_for(terminal.fd()).unicode);
+  }
   const WithEnvironment dumb("TERM", "dumb");
   EXPECT_FALSE(is_terminal(terminal.fd()));
   EXPECT_FALSE(style_for(terminal.fd()).colour);
