@@ -33,6 +33,7 @@ enum class CombineMode {
   /// One after the other. "sequential"
   kSequential,
 };
+/// "min_size", "max_size_cycle", …
 TORCHBOLT_API std::string_view to_string(CombineMode mode);
 /// Throws ConfigError naming the modes there are.
 TORCHBOLT_API CombineMode parse_combine_mode(std::string_view text);

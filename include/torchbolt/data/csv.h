@@ -26,7 +26,7 @@ enum class CsvMissing {
 
 /// Settings of `read_csv`.
 struct CsvOptions {
-  /// What is between two cells: ',', ';', '\t', …
+  /// What is between two cells: a comma, a semicolon, a tabulator, …
   char delimiter = ',';
   /// Whether the first line names the columns; if not: "0", "1", ….
   bool header = true;

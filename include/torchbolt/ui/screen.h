@@ -27,6 +27,7 @@ namespace bolt::ui {
 /// goes on below the cursor. docs/display.md says what that means for a user.
 class TORCHBOLT_API Screen {
  public:
+  /// What is drawn.
   struct Source {
     /// The lines as they are now, each of at most `width` columns. Called with
     /// the screen locked; must not call the screen.
@@ -34,6 +35,7 @@ class TORCHBOLT_API Screen {
     /// One line for a file; empty = nothing to say.
     std::function<std::string()> plain{};
   };
+  /// How often it is drawn.
   struct Options {
     /// Time between two frames, at least.
     std::chrono::nanoseconds frame = std::chrono::milliseconds(100);

@@ -15,8 +15,9 @@ TORCHBOLT_API int columns_of(std::string_view text);
 TORCHBOLT_API std::string cut(std::string_view text, int columns,
                               bool unicode = true);
 
-/// Text with spaces up to so many columns, behind it or before it.
+/// Text with spaces behind it, up to so many columns.
 TORCHBOLT_API std::string pad_right(std::string_view text, int columns);
+/// Text with spaces before it, up to so many columns.
 TORCHBOLT_API std::string pad_left(std::string_view text, int columns);
 
 /// Text that can't disturb a terminal: control characters and what is no UTF-8
