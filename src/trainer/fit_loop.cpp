@@ -103,6 +103,7 @@ void FitLoop::run_epoch() {
   FitProgress& progress = core_.progress;
   const auto started = core_.clock.now();
   epoch_wait_ = {};
+  epoch_validation_ = {};  // an epoch before may have ended with an exception
   progress.batches.reset_current();
   progress.schedulers.reset_current();
   progress.optimizer_steps.reset_current();
@@ -120,7 +121,6 @@ void FitLoop::run_epoch() {
   }
   // Validations in between are not training.
   epoch_wait_.total = core_.clock.now() - started - epoch_validation_;
-  epoch_validation_ = {};
   fit_wait_.waited += epoch_wait_.waited;
   fit_wait_.total += epoch_wait_.total;
   if (epoch_wait_.total < 1s || epoch_wait_.share() < kLongWait) return;

@@ -3,6 +3,7 @@
 #include <torchbolt/data/batch_parts.h>
 #include <torchbolt/data/loader.h>
 #include <torchbolt/data/loader_parts.h>
+#include <torchbolt/data/source_iterator.h>
 #include <torchbolt/export.h>
 
 #include <cstddef>
@@ -107,26 +108,6 @@ class TORCHBOLT_API CombinedSource : public BatchSource {
   bool over_ = true;
   bool resuming_ = false;
   std::vector<bool> stateless_{};
-};
-
-/// Reads the batches of a source by hand.
-template <class B>
-class SourceIterator {
- public:
-  using value_type = B;
-  using difference_type = std::ptrdiff_t;
-  explicit SourceIterator(BatchSource& source) : source_(&source) { ++*this; }
-  B& operator*() const { return batch_->template as<B>(); }
-  SourceIterator& operator++() {
-    if (!source_->next(*batch_)) source_ = nullptr;
-    return *this;
-  }
-  void operator++(int) { ++*this; }
-  bool operator==(std::default_sentinel_t) const { return source_ == nullptr; }
-
- private:
-  BatchSource* source_;
-  std::shared_ptr<AnyBatch> batch_ = std::make_shared<AnyBatch>();
 };
 
 }  // namespace detail

@@ -23,5 +23,6 @@
 #include <torchbolt/data/map_view.h>
 #include <torchbolt/data/npy.h>
 #include <torchbolt/data/sampler.h>
+#include <torchbolt/data/source_iterator.h>
 #include <torchbolt/data/table.h>
 #include <torchbolt/data/transforms/transforms.h>

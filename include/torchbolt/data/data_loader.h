@@ -4,6 +4,7 @@
 #include <torchbolt/data/batch_plan.h>
 #include <torchbolt/data/dataset.h>
 #include <torchbolt/data/loader.h>
+#include <torchbolt/data/source_iterator.h>
 
 #include <iterator>
 #include <memory>
@@ -81,25 +82,7 @@ class DataLoader final : public BatchSource {
   void load_state(const State& state) override { feed_.load_state(state); }
 
   /// Reads the batches by hand.
-  class Iterator {
-   public:
-    using value_type = BatchType;
-    using difference_type = std::ptrdiff_t;
-    explicit Iterator(DataLoader& loader) : loader_(&loader) { ++*this; }
-    BatchType& operator*() const { return batch_->template as<BatchType>(); }
-    Iterator& operator++() {
-      if (!loader_->next(*batch_)) loader_ = nullptr;
-      return *this;
-    }
-    void operator++(int) { ++*this; }
-    bool operator==(std::default_sentinel_t) const {
-      return loader_ == nullptr;
-    }
-
-   private:
-    DataLoader* loader_;
-    std::shared_ptr<AnyBatch> batch_ = std::make_shared<AnyBatch>();
-  };
+  using Iterator = detail::SourceIterator<BatchType>;
   Iterator begin() {
     feed_.set_limit(feed_.size());
     start();
