@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/attempts.h"
 #include "trainer/core.h"
 
 namespace bolt::detail {
@@ -68,10 +69,14 @@ void keep_order(Loaders& loaders, std::string_view stage, OnceLog& once) {
 }
 
 void close_loaders(const Loaders& loaders, const TrainerOptions& options) {
+  Attempts attempts;
   for (std::size_t k = 0; k < loaders.count(); ++k) {
-    if (!options.overfit_batches.is_zero()) loaders[k].keep_order(false);
-    loaders[k].close();
+    attempts.make([&] {
+      if (!options.overfit_batches.is_zero()) loaders[k].keep_order(false);
+      loaders[k].close();
+    });
   }
+  attempts.rethrow();
 }
 
 void check_log_dirs(const std::vector<std::shared_ptr<Logger>>& loggers) {

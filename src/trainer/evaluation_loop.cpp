@@ -268,8 +268,7 @@ void EvaluationLoop::forget_data() {
 
 void EvaluationLoop::release() {
   fetcher_.reset();
-  close_loaders(loaders_, core_.options);
-  loaders_ = {};
+  close_loaders(std::exchange(loaders_, {}), core_.options);
 }
 
 std::vector<int64_t> EvaluationLoop::sanity_batches() const {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/attempts.h"
 #include "trainer/checks.h"
 #include "trainer/core.h"
 #include "trainer/fit_loop.h"
@@ -53,9 +54,13 @@ void FitLoop::forget_data() {
 void FitLoop::release() {
   fetched_ = nullptr;
   output_ = {};
-  if (fetcher_) close_loaders(fetcher_->loaders(), core_.options);
-  fetcher_.reset();
-  validation_.release();
+  const std::optional<Fetcher> fetcher = std::exchange(fetcher_, std::nullopt);
+  Attempts attempts;
+  attempts.make([&] {
+    if (fetcher) close_loaders(fetcher->loaders(), core_.options);
+  });
+  attempts.make([&] { validation_.release(); });
+  attempts.rethrow();
 }
 
 void FitLoop::decide_validation_interval(bool sized) {

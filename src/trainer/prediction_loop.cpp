@@ -41,8 +41,8 @@ void PredictionLoop::setup_data() {
 }
 
 void PredictionLoop::release() {
-  if (fetcher_) close_loaders(fetcher_->loaders(), core_.options);
-  fetcher_.reset();
+  const std::optional<Fetcher> fetcher = std::exchange(fetcher_, std::nullopt);
+  if (fetcher) close_loaders(fetcher->loaders(), core_.options);
 }
 
 Predictions PredictionLoop::run(bool collect) {

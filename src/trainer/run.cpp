@@ -11,6 +11,7 @@
 #include <exception>
 #include <utility>
 
+#include "core/attempts.h"
 #include "trainer/checks.h"
 #include "trainer/core.h"
 #include "trainer/evaluation_loop.h"
@@ -275,22 +276,24 @@ void TrainerCore::start_signals() {
 // -- after the loop ----------------------------------------------------------
 
 void TrainerCore::let_go() {
+  Attempts attempts;
   signals_.reset();
   if (module != nullptr) {
     restore_modes(*module);  // an exception may have come in an evaluation
-    fabric.release(*module);
+    attempts.make([&] { fabric.release(*module); });
     for (const auto& [name, metric] : module->registered_metrics()) {
-      metric->to(at::kCPU);
+      attempts.make([&] { metric->to(at::kCPU); });
     }
   }
   for (LogStore* store : {&fit_loop->store(), &fit_loop->validation().store(),
                           &validate_loop->store(), &test_loop->store()}) {
     store->clear();
   }
-  fit_loop->release();
-  validate_loop->release();
-  test_loop->release();
-  predict_loop->release();
+  attempts.make([&] { fit_loop->release(); });
+  attempts.make([&] { validate_loop->release(); });
+  attempts.make([&] { test_loop->release(); });
+  attempts.make([&] { predict_loop->release(); });
+  attempts.rethrow();
 }
 
 void TrainerCore::finish() {
