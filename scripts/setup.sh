@@ -2,7 +2,7 @@
 # Installs what is missing, so that torchbolt can be built: Debian packages, and
 # libtorch into .deps/. Does nothing where all is there.
 #
-#   scripts/setup.sh [build] [test] [bench] [example]     default: build
+#   scripts/setup.sh [build] [test] [check] [bench] [example]     default: build
 #
 # TORCHBOLT_WHEELS=DIR   takes the wheels from a folder instead of the network
 set -euo pipefail
@@ -20,8 +20,9 @@ packages_for() {
     example) echo dataset-fashion-mnist ;;
     test) echo libgtest-dev nlohmann-json3-dev g++ ccache dataset-fashion-mnist \
       libbenchmark-dev libclang-rt-19-dev python3-venv doxygen ;;
+    check) echo clang-format-19 git ;;
     bench) echo valgrind python3-venv ;;
-    *) fail "unknown part '$1'; known: build, example, test, bench" ;;
+    *) fail "unknown part '$1'; known: build, example, test, check, bench" ;;
   esac
 }
 

@@ -12,7 +12,7 @@
 namespace bolt::detail {
 
 // What the Trainer takes from the plug-ins, which it may not include: declared
-// here, defined in src/callbacks/defaults.cpp.
+// here, defined in src/defaults.cpp.
 
 /// Callbacks that the arguments ask for, in Lightning's order: a Timer for
 /// `max_time`, the progress bar, the model summary; each unless the user's list
