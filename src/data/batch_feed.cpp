@@ -34,7 +34,7 @@ void BatchFeed::keep_order(bool keep) {
 
 void BatchFeed::set_epoch(int64_t epoch) {
   epoch_ = epoch;
-  counts_epochs_ = true;
+  guess_.tell(epoch);
 }
 
 void BatchFeed::start() {
@@ -61,7 +61,7 @@ void BatchFeed::begin() {
   threads_->steer({.epoch = alike ? 0 : pass_key(),
                    .batch = position_,
                    .length = length,
-                   .epoch_step = counts_epochs_ && !alike ? 1 : 0});
+                   .epoch_step = alike ? 0 : guess_.step()});
 }
 
 bool BatchFeed::next(AnyBatch& batch) {
@@ -83,7 +83,7 @@ bool BatchFeed::next(AnyBatch& batch) {
 void BatchFeed::close() {
   threads_.reset();
   limit_ = std::numeric_limits<int64_t>::max();
-  counts_epochs_ = false;
+  guess_.forget();
 }
 
 State BatchFeed::state() const {

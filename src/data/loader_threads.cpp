@@ -1,25 +1,11 @@
 #include "data/loader_threads.h"
 
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <dlfcn.h>
-#include <pthread.h>
-
 #include <utility>
+
+#include "data/worker.h"
 
 namespace bolt::detail {
 namespace {
-
-// A thread that loads is one of many: it must not start a team of its own for
-// every operation. The number of OpenMP's threads is kept for each thread, and
-// at::set_num_threads() would set that of all.
-void compute_alone() {
-  (void)at::get_num_threads();  // sets torch's own number here, the first time
-  using SetThreads = void (*)(int);
-  static const auto set_threads = reinterpret_cast<SetThreads>(
-      ::dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
-  if (set_threads != nullptr) set_threads(1);
-}
 
 void advance(LoaderThreads::Course& course) {
   if (++course.batch < course.length) return;
@@ -33,8 +19,8 @@ LoaderThreads::LoaderThreads(BatchPlan& plan, const BatchFeed::Load& load,
                              int64_t workers, int64_t capacity)
     : plan_(plan), load_(load), slots_(static_cast<std::size_t>(capacity)) {
   for (int64_t k = 0; k < workers; ++k) {
-    threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
-    ::pthread_setname_np(threads_.back().native_handle(), "bolt-loader");
+    threads_.push_back(
+        start_worker(k, [this](const std::stop_token& stop) { run(stop); }));
   }
 }
 
@@ -44,12 +30,28 @@ LoaderThreads::~LoaderThreads() {
 }
 
 void LoaderThreads::steer(const Course& course) {
-  if (steered_ && next_out_ == course) return;
+  if (keep_course(course)) return;
   stop();
   const std::scoped_lock lock(mutex_);
   next_out_ = next_begun_ = course;
   steered_ = true;
   work_.notify_all();
+}
+
+// Whether all that lies ahead lies on the new course too; it is then taken up.
+bool LoaderThreads::keep_course(const Course& course) {
+  const std::scoped_lock lock(mutex_);
+  if (!steered_) return false;
+  Course before = next_out_;
+  Course now = course;
+  for (int64_t k = taken_; k < begun_; ++k) {
+    if (before.epoch != now.epoch || before.batch != now.batch) return false;
+    advance(before);
+    advance(now);
+  }
+  next_out_ = course;
+  next_begun_ = now;
+  return true;
 }
 
 void LoaderThreads::take(AnyBatch& batch) {
@@ -88,8 +90,6 @@ void LoaderThreads::clear() {
 }
 
 void LoaderThreads::run(const std::stop_token& stop) {
-  compute_alone();
-  const at::NoGradGuard no_grad;
   std::unique_lock lock(mutex_);
   while (work_.wait(lock, stop, [&] { return may_begin(); })) load_one(lock);
 }

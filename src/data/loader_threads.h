@@ -24,7 +24,6 @@ class LoaderThreads {
     int64_t batch = 0;
     int64_t length = 0;
     int64_t epoch_step = 1;
-    friend bool operator==(const Course&, const Course&) = default;
   };
 
   LoaderThreads(BatchPlan& plan, const BatchFeed::Load& load, int64_t workers,
@@ -46,6 +45,7 @@ class LoaderThreads {
     bool ready = false;
   };
 
+  bool keep_course(const Course& course);
   void run(const std::stop_token& stop);
   void load_one(std::unique_lock<std::mutex>& lock);
   bool may_begin() const {

@@ -110,8 +110,10 @@ void FitLoop::run_epoch() {
   progress.zero_grads.reset_current();
   progress.validation.counts.total = {};
 
-  if (!pass_is_fresh_) fetcher_->start(progress.epochs.current.processed);
+  const auto before = pass_is_fresh_ ? start_wait_ : 0ns;
+  if (!pass_is_fresh_) start_pass();
   pass_is_fresh_ = false;
+  epoch_wait_.waited = std::exchange(start_wait_, 0ns);
   while (!epoch_done()) {
     if (!advance()) {
       warn_of_short_pass();
@@ -120,7 +122,7 @@ void FitLoop::run_epoch() {
     end_batch();
   }
   // Validations in between are not training.
-  epoch_wait_.total = core_.clock.now() - started - epoch_validation_;
+  epoch_wait_.total = core_.clock.now() - started - epoch_validation_ + before;
   fit_wait_.waited += epoch_wait_.waited;
   fit_wait_.total += epoch_wait_.total;
   if (epoch_wait_.total < 1s || epoch_wait_.share() < kLongWait) return;

@@ -57,6 +57,7 @@ class FitLoop {
   void run_epoch();
   void end_epoch();
   void warn_of_short_pass();
+  void start_pass();
   bool epoch_done();
   bool advance();
   void end_batch();
@@ -89,6 +90,8 @@ class FitLoop {
   DataWait epoch_wait_{};
   DataWait fit_wait_{};
   std::chrono::nanoseconds epoch_validation_{0};
+  // For the pass to begin, which may be before its epoch does.
+  std::chrono::nanoseconds start_wait_{0};
 
   // The batch at work.
   Fetcher::Fetched* fetched_ = nullptr;

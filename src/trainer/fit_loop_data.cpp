@@ -28,7 +28,7 @@ void FitLoop::setup_data() {
   }
   std::vector<int64_t> limits = core_.limits(DataStage::kTrain, loaders);
   fetcher_.emplace(std::move(loaders), std::move(limits));
-  fetcher_->start(core_.progress.epochs.current.processed);
+  start_pass();
   pass_is_fresh_ = true;
   max_batches_ = fetcher_->length();
   if (max_batches_ == 0) return;
@@ -42,6 +42,13 @@ void FitLoop::setup_data() {
                        std::to_string(*core_.options.log_every_n_steps) +
                        "; set it lower to see step metrics of every epoch");
   }
+}
+
+// A loader may make its first batch here already.
+void FitLoop::start_pass() {
+  const auto asked = core_.clock.now();
+  fetcher_->start(core_.progress.epochs.current.processed);
+  start_wait_ = core_.clock.now() - asked;
 }
 
 void FitLoop::forget_data() {

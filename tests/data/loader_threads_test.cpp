@@ -188,6 +188,74 @@ TEST(LoaderThreads, WorkAheadNoFurtherThanAllowedAndAcrossTheEndOfAPass) {
   EXPECT_EQ(data.wait_for(16), 16u);  // nothing was read again
 }
 
+// What waits when a pass begins is that pass's, once it is known how far apart
+// they are: what is read next is its fourth batch.
+TEST(LoaderThreads, LearnHowFarApartTheEpochsAre) {
+  for (const int64_t apart : {0, 1, 2, 5}) {
+    Counting data;
+    DataLoader loader(data, {.batch_size = 2,
+                             .shuffle = true,
+                             .seed = 1,
+                             .num_workers = 1,
+                             .prefetch_factor = 3});
+    AnyBatch batch;
+    // Of the first pass everything, and three batches of another; then either
+    // these serve, or are read for nothing.
+    std::size_t read = 18;
+    for (int64_t pass = 0; pass < 2; ++pass) {
+      loader.set_epoch(pass * apart);
+      loader.start();
+      while (loader.next(batch)) {
+      }
+      EXPECT_EQ(data.wait_for(read), read) << apart;
+      read += apart == 1 ? 12 : 18;
+    }
+    read = apart == 1 ? 30 : 36;
+    loader.set_epoch(2 * apart);
+    loader.start();
+    for (int k = 0; k < 4; ++k) ASSERT_TRUE(loader.next(batch));
+    data.wait_for(read + 2);
+    const std::scoped_lock lock(data.shared->mutex);
+    EXPECT_EQ(data.shared->read[read],
+              batch.as<torch::Tensor>()[0].item<int64_t>())
+        << apart;
+    EXPECT_EQ(data.shared->read[read + 1],
+              batch.as<torch::Tensor>()[1].item<int64_t>());
+  }
+}
+
+TEST(LoaderThreads, AreCalledByNumber) {
+  struct Named {
+    int64_t size() const { return 40; }
+    torch::Tensor get(std::size_t index) const {
+      char name[16] = {};
+      ::pthread_getname_np(::pthread_self(), name, sizeof name);
+      const std::scoped_lock lock(*mutex);
+      names->insert(name);
+      met->notify_all();
+      return torch::tensor(static_cast<int64_t>(index));
+    }
+    std::shared_ptr<std::mutex> mutex = std::make_shared<std::mutex>();
+    std::shared_ptr<std::set<std::string>> names =
+        std::make_shared<std::set<std::string>>();
+    std::shared_ptr<std::condition_variable> met =
+        std::make_shared<std::condition_variable>();
+  } data;
+  DataLoader loader(data, {.num_workers = 2, .prefetch_factor = 1});
+  AnyBatch batch;
+  // A thread may be late for the few batches of a pass.
+  const auto both_came = [&] {
+    const std::scoped_lock lock(*data.mutex);
+    return data.names->size() == 2;
+  };
+  while (!both_came()) {
+    loader.start();
+    while (loader.next(batch)) {
+    }
+  }
+  EXPECT_EQ(*data.names, (std::set<std::string>{"bolt-load-0", "bolt-load-1"}));
+}
+
 std::size_t entries(const char* folder) {
   std::size_t count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {

@@ -497,6 +497,38 @@ TEST(Trainer, TellsHowLongItWaitedForItsData) {
   EXPECT_EQ(log.count("waited for its data in 40 %"), 1);
 }
 
+TEST(Trainer, CountsTheWaitForAPassToBegin) {
+  testing::FakeClock clock;
+  // Opens its file when a pass begins, and doesn't know how long it is.
+  struct Opens final : BatchSource {
+    using BatchType = Example;
+    const BatchOps& ops() const override { return batch_ops<Example>(); }
+    std::optional<int64_t> size() const override { return std::nullopt; }
+    void start() override {
+      clock->advance(7s);
+      given = 0;
+    }
+    bool next(AnyBatch& batch) override {
+      clock->advance(1s);
+      if (given++ == 3) return false;
+      batch.emplace<Example>(line_batches(1)[0]);
+      return true;
+    }
+    testing::FakeClock* clock = nullptr;
+    int64_t given = 0;
+  } train;
+  train.clock = &clock;
+  Line model;
+  TrainerOptions options = quiet({.max_epochs = 2});
+  options.seams.clock = &clock;
+  Trainer trainer(options);
+  trainer.fit(model, train);
+  EXPECT_EQ(trainer.epoch_data_wait().waited, 11s);
+  EXPECT_EQ(trainer.epoch_data_wait().total, 11s);
+  EXPECT_EQ(trainer.data_wait().waited, 22s);
+  EXPECT_EQ(trainer.data_wait().total, 22s);
+}
+
 TEST(Trainer, SaysWhenALoaderEndsBeforeItsTime) {
   const testing::LogCapture log;
   Line model;

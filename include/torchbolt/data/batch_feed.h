@@ -2,6 +2,7 @@
 
 #include <torchbolt/data/batch.h>
 #include <torchbolt/data/batch_plan.h>
+#include <torchbolt/data/epoch_guess.h>
 #include <torchbolt/export.h>
 
 #include <cstdint>
@@ -63,9 +64,7 @@ class TORCHBOLT_API BatchFeed {
   int64_t epoch_ = 0;
   // Passes of this epoch before this one.
   int64_t pass_ = 0;
-  // Whether the caller counts epochs: the pass after this one is then that of
-  // the next epoch.
-  bool counts_epochs_ = false;
+  EpochGuess guess_{};
   int64_t limit_ = std::numeric_limits<int64_t>::max();
   int64_t position_ = 0;
   std::optional<int64_t> resume_at_{};

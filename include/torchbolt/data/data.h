@@ -15,6 +15,7 @@
 #include <torchbolt/data/data_module.h>
 #include <torchbolt/data/dataset.h>
 #include <torchbolt/data/datasets_module.h>
+#include <torchbolt/data/epoch_guess.h>
 #include <torchbolt/data/idx.h>
 #include <torchbolt/data/index_view.h>
 #include <torchbolt/data/loader.h>
