@@ -25,5 +25,7 @@
 #include <torchbolt/data/npy.h>
 #include <torchbolt/data/sampler.h>
 #include <torchbolt/data/source_iterator.h>
+#include <torchbolt/data/stream_feed.h>
+#include <torchbolt/data/stream_loader.h>
 #include <torchbolt/data/table.h>
 #include <torchbolt/data/transforms/transforms.h>

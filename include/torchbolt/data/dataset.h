@@ -100,6 +100,16 @@ D& dataset_of(const std::shared_ptr<D>& dataset) {
   return *dataset;
 }
 
+/// By the user's `collate`, where there is one.
+template <class Sample>
+auto collate_samples(std::vector<Sample> samples) {
+  if constexpr (requires { collate(std::move(samples)); }) {
+    return collate(std::move(samples));
+  } else {
+    return default_collate(std::move(samples));
+  }
+}
+
 template <class D>
 auto gather(D& dataset, std::span<const int64_t> indices, Rng& rng) {
   if constexpr (BatchDataset<D>) {
@@ -123,11 +133,7 @@ auto gather(D& dataset, std::span<const int64_t> indices, Rng& rng) {
         rethrow_with_samples({&index, 1});
       }
     }
-    if constexpr (requires { collate(std::move(samples)); }) {
-      return collate(std::move(samples));
-    } else {
-      return default_collate(std::move(samples));
-    }
+    return collate_samples(std::move(samples));
   }
 }
 
