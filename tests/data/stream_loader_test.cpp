@@ -3,13 +3,12 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/data/data.h>
 
-#include <filesystem>
-#include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <vector>
 
 #include "support/errors.h"
+#include "support/threads.h"
 
 namespace bolt {
 namespace {
@@ -65,11 +64,6 @@ std::vector<List> pass(BatchSource& loader, int64_t epoch) {
   loader.set_epoch(epoch);
   loader.start();
   return read(loader);
-}
-
-std::ptrdiff_t threads() {
-  return std::distance(std::filesystem::directory_iterator("/proc/self/task"),
-                       {});
 }
 
 TEST(StreamLoader, GivesBatchesInOrderOnePartForEachThread) {
@@ -185,7 +179,7 @@ TEST(StreamLoader, GoesOnBehindTheBatchesGivenOut) {
 }
 
 TEST(StreamLoader, EndsItsThreadsWithWorkInFlight) {
-  const auto before = threads();
+  const auto before = testing::threads();
   StreamLoader kept(Numbers(), {.num_workers = 2});
   for (int k = 0; k < 200; ++k) {
     StreamLoader loader(Numbers(), {.batch_size = 4, .num_workers = 2});
@@ -197,7 +191,7 @@ TEST(StreamLoader, EndsItsThreadsWithWorkInFlight) {
     EXPECT_EQ(samples(batch), List{0});
     kept.close();
   }
-  EXPECT_EQ(threads(), before);
+  EXPECT_EQ(testing::threads_after(before), before);
 }
 
 TEST(StreamLoader, IsReadByHand) {

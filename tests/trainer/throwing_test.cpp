@@ -1,8 +1,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -10,6 +8,7 @@
 #include "support/errors.h"
 #include "support/every_hook.h"
 #include "support/log_capture.h"
+#include "support/threads.h"
 
 // What a user's exception leaves behind, wherever it comes from: it arrives as
 // it was thrown, everybody is told once, no thread is left, and the Trainer can
@@ -28,11 +27,6 @@ using testing::LoudModule;
 struct UserError {
   std::string place;
 };
-
-std::ptrdiff_t threads() {
-  return std::distance(std::filesystem::directory_iterator("/proc/self/task"),
-                       {});
-}
 
 // Hears of exceptions; one stands before the callback that throws, one behind.
 struct Witness : Callback {
@@ -113,7 +107,7 @@ void throw_at(Stage stage, bool with_data, const std::string& place) {
   Run run(stage, with_data, [&](const std::string& now) {
     if (armed && now == place) throw UserError{place};  // again and again
   });
-  const auto threads_before = threads();
+  const auto threads_before = testing::threads();
   std::string arrived;
   try {
     run.start();
@@ -123,7 +117,7 @@ void throw_at(Stage stage, bool with_data, const std::string& place) {
     arrived = error.what();
   }
   EXPECT_EQ(arrived, place);
-  EXPECT_EQ(threads(), threads_before);
+  EXPECT_EQ(testing::threads_after(threads_before), threads_before);
   EXPECT_EQ(run.trainer.status(), RunStatus::kInterrupted);
   EXPECT_EQ(run.before->heard, std::vector{place});
   EXPECT_EQ(run.behind->heard, std::vector{place});
@@ -143,7 +137,7 @@ void throw_at(Stage stage, bool with_data, const std::string& place) {
   EXPECT_TRUE(run.module.layer->is_training());
   EXPECT_EQ(run.before->heard.size(), 1u);
   EXPECT_EQ(run.logger->ended.back(), LoggerStatus::kSuccess);
-  EXPECT_EQ(threads(), threads_before);
+  EXPECT_EQ(testing::threads_after(threads_before), threads_before);
 }
 
 void throw_everywhere(Stage stage, std::size_t at_least,
@@ -208,12 +202,22 @@ struct Broken {
   }
 };
 
+// A stream that does.
+struct Torn {
+  void start(const StreamShard&) { read = 0; }
+  std::optional<testing::Example> next() {
+    if (read++ == 5) throw UserError{"sample 5"};
+    return testing::Example{torch::ones({1}), torch::ones({1})};
+  }
+  int read = 0;
+};
+
 template <class Loader>
 void expect_thrown(Loader&& loader, const std::string& place) {
   for (const Stage stage :
        {Stage::kFit, Stage::kValidate, Stage::kTest, Stage::kPredict}) {
     SCOPED_TRACE(std::string(to_string(stage)) + " " + place);
-    const auto threads_before = threads();
+    const auto threads_before = testing::threads();
     auto witness = std::make_shared<Witness>();
     TrainerOptions options = testing::quiet({.max_epochs = 1});
     options.callbacks = {witness};
@@ -239,7 +243,7 @@ void expect_thrown(Loader&& loader, const std::string& place) {
       EXPECT_EQ(error.place, place);
     }
     EXPECT_EQ(witness->heard, std::vector{place});
-    EXPECT_EQ(threads(), threads_before);
+    EXPECT_EQ(testing::threads_after(threads_before), threads_before);
     EXPECT_NO_THROW(trainer.fit(model, testing::line_batches(2)));
     EXPECT_EQ(trainer.status(), RunStatus::kFinished);
   }
@@ -250,6 +254,9 @@ TEST(Throwing, ALoaderOfAnyKind) {
   expect_thrown(Breaking(), "third batch");
   expect_thrown(DataLoader(Broken(), {.batch_size = 2}), "sample 5");
   expect_thrown(DataLoader(Broken(), {.batch_size = 2, .num_workers = 2}),
+                "sample 5");
+  expect_thrown(StreamLoader(Torn(), {.batch_size = 2}), "sample 5");
+  expect_thrown(StreamLoader(Torn(), {.batch_size = 2, .num_workers = 2}),
                 "sample 5");
 }
 

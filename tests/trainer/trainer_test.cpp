@@ -529,6 +529,41 @@ TEST(Trainer, CountsTheWaitForAPassToBegin) {
   EXPECT_EQ(trainer.data_wait().total, 22s);
 }
 
+TEST(Trainer, TrainsOnAnEndlessStream) {
+  // The seconds of a clock that never stops; each epoch another hour.
+  struct Endless {
+    void start(const StreamShard& shard) {
+      at = 3600 * shard.epoch + shard.index;
+      step = shard.count;
+    }
+    std::optional<Example> next() {
+      const auto now = static_cast<float>(std::exchange(at, at + step));
+      return Example{torch::full({1}, now), torch::zeros({1})};
+    }
+    int64_t at = 0, step = 1;
+  };
+  struct Reads : Line {
+    StepOutput training_step(const Batch& batch, StepContext&) override {
+      read.push_back(batch.data[0].item<float>());
+      return layer->forward(batch.data * 0).sum();
+    }
+    std::vector<float> read{};
+  };
+  for (const int64_t workers : {0, 1, 2}) {
+    const std::vector<float> expected{0, 1, 2, 3600, 3601, 3602};
+    Reads limited;
+    Trainer(quiet({.max_epochs = 2, .limit_train_batches = 3}))
+        .fit(limited, StreamLoader(Endless(), {.num_workers = workers}));
+    EXPECT_EQ(limited.read, expected);
+    Reads sized;
+    StreamLoader train(Endless(), {.num_workers = workers, .epoch_length = 3});
+    Trainer trainer(quiet({.max_epochs = 2}));
+    trainer.fit(sized, train);
+    EXPECT_EQ(sized.read, expected);
+    EXPECT_EQ(trainer.num_training_batches(), 3);
+  }
+}
+
 TEST(Trainer, SaysWhenALoaderEndsBeforeItsTime) {
   const testing::LogCapture log;
   Line model;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -124,7 +125,8 @@ class SourceReader final : public StreamReader {
 /// from its StreamShard which part is its own: a source that doesn't look gives
 /// every sample once per thread. Batch k comes from thread k mod num_workers,
 /// those left out that have ended; so the order depends on their number, and
-/// not on their speed. What was read ahead is let go when the run ends.
+/// not on their speed. What was read ahead is let go
+/// when the run ends, or a pass is broken off.
 ///
 /// What the source throws arrives where the batch is asked for: a
 /// std::exception as a DataError that names the sample, with the exception
@@ -137,20 +139,22 @@ class StreamLoader final : public BatchSource {
 
   /// Throws ConfigError naming the option.
   explicit StreamLoader(S source, const StreamLoaderOptions& options = {})
-      : feed_(readers(std::move(source), options), options) {}
+      : feed_(std::make_unique<detail::StreamFeed>(
+            readers(std::move(source), options), options)) {}
 
   const BatchOps& ops() const override { return batch_ops<BatchType>(); }
-  std::optional<int64_t> size() const override { return feed_.size(); }
-  void set_epoch(int64_t epoch) override { feed_.set_epoch(epoch); }
-  void set_limit(int64_t batches) override { feed_.set_limit(batches); }
-  void start() override { feed_.start(); }
-  bool next(AnyBatch& batch) override { return feed_.next(batch); }
-  void close() override { feed_.close(); }
-  State state() const override { return feed_.state(); }
-  void load_state(const State& state) override { feed_.load_state(state); }
+  std::optional<int64_t> size() const override { return feed_->size(); }
+  void set_epoch(int64_t epoch) override { feed_->set_epoch(epoch); }
+  void set_limit(int64_t batches) override { feed_->set_limit(batches); }
+  void start() override { feed_->start(); }
+  bool next(AnyBatch& batch) override { return feed_->next(batch); }
+  void close() override { feed_->close(); }
+  State state() const override { return feed_->state(); }
+  void load_state(const State& state) override { feed_->load_state(state); }
 
   /// Reads the batches by hand.
   detail::SourceIterator<BatchType> begin() {
+    set_limit(std::numeric_limits<int64_t>::max());
     start();
     return detail::SourceIterator<BatchType>(*this);
   }
@@ -174,7 +178,8 @@ class StreamLoader final : public BatchSource {
     return all;
   }
 
-  detail::StreamFeed feed_;
+  // Not by value: a temporary loader is moved to where it is kept.
+  std::unique_ptr<detail::StreamFeed> feed_;
 };
 
 template <class S>
