@@ -48,6 +48,8 @@ class FitLoop {
   bool can_stop_early() const;
   /// Whether the running epoch is one that validates.
   bool validates_this_epoch() const;
+  /// Whether this batch's metrics go to the loggers.
+  bool logging_is_due() const;
 
  private:
   // One epoch, and one batch, in their parts.
@@ -75,7 +77,6 @@ class FitLoop {
   bool validation_is_due() const;
   void decide_validation_interval(bool sized);
   void log_step_metrics();
-  bool logging_is_due() const;
 
   TrainerCore& core_;
   LogStore store_{true};

@@ -205,6 +205,13 @@ void LogBook::send_at(const MetricMap& metrics, int64_t step) {
   if (!metrics.empty()) deliver(metrics, step);
 }
 
+void LogBook::report(const MetricMap& metrics, int64_t step) {
+  for (const auto& [name, value] : metrics) {
+    tables_.callback.slot(name) = {.number = value};
+  }
+  send_at(metrics, step);
+}
+
 void LogBook::deliver(const MetricMap& metrics, int64_t step) {
   for (const auto& logger : loggers) {
     logger->log_metrics(metrics, step);

@@ -61,6 +61,8 @@ class LogBook {
   void send(MetricMap metrics, LogPosition position);
   /// Sends metrics as they are, at `step`.
   void send_at(const MetricMap& metrics, int64_t step);
+  /// `send_at`, and into the callbacks' dictionary.
+  void report(const MetricMap& metrics, int64_t step);
 
   MetricMap callback_metrics() { return live(tables_.callback); }
   MetricMap logged_metrics() { return live(tables_.logged); }

@@ -148,6 +148,12 @@ MetricMap Trainer::logged_metrics() const {
 MetricMap Trainer::progress_bar_metrics() const {
   return core_->log.progress_bar_metrics();
 }
+void Trainer::report(const MetricMap& metrics) {
+  core_->log.report(metrics, core_->log_position().step);
+}
+bool Trainer::logging_is_due() const {
+  return core_->fit_loop->logging_is_due();
+}
 
 const TrainerOptions& Trainer::options() const { return core_->options; }
 int64_t Trainer::max_epochs() const { return core_->max_epochs; }

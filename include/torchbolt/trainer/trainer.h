@@ -244,6 +244,13 @@ class TORCHBOLT_API Trainer {
   MetricMap callback_metrics() const;
   MetricMap logged_metrics() const;
   MetricMap progress_bar_metrics() const;
+  /// Sends values straight to the loggers, at the step that step metrics have
+  /// now, and puts them among `callback_metrics()`: for callbacks that know the
+  /// numbers already. No epoch is added.
+  void report(const MetricMap& metrics);
+  /// Whether the metrics of the running training batch go to the loggers; see
+  /// `log_every_n_steps`.
+  bool logging_is_due() const;
 
   /// The arguments, with defaults filled in.
   const TrainerOptions& options() const;

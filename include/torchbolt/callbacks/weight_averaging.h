@@ -1,0 +1,118 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torchbolt/export.h>
+#include <torchbolt/trainer/callback.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bolt {
+
+/// Keeps an average of the weights over training beside the weights, and puts
+/// it in their place for every validation inside the fit and, at the end of
+/// training, for good. This class averages the weights after every optimizer
+/// step, all alike; override `should_update` to choose others. See
+/// EMAWeightAveraging for the moving average.
+///
+///     struct EachEpoch : bolt::WeightAveraging {
+///       bool should_update(std::optional<int64_t> step,
+///                          std::optional<int64_t> epoch) const override {
+///         return epoch && *epoch >= 10;
+///       }
+///     };
+class TORCHBOLT_API WeightAveraging : public Callback {
+ public:
+  /// `use_buffers`: buffers of floating point are averaged too; those of
+  /// integers are copied. Without it, buffers stay the module's own.
+  explicit WeightAveraging(bool use_buffers = true)
+      : use_buffers_(use_buffers) {}
+
+  /// Whether the weights of now count: asked with the index of an optimizer
+  /// step after each, and with that of an epoch at its end.
+  virtual bool should_update(std::optional<int64_t> step_idx,
+                             std::optional<int64_t> epoch_idx) const;
+
+  /// How many times weights have been averaged.
+  int64_t n_averaged() const { return n_averaged_; }
+  /// The averaged weights by name, in the module's order: a map of tensors.
+  /// While they are in the module's place (validation), those of training.
+  State weights() const;
+
+  void on_fit_start(Trainer& trainer, Module& module) override;
+  void on_train_batch_end(Trainer& trainer, Module& module, const StepOutput&,
+                          const AnyBatch&, const StepContext&) override;
+  void on_train_epoch_end(Trainer& trainer, Module& module) override;
+  void on_train_end(Trainer& trainer, Module& module) override;
+  void on_validation_epoch_start(Trainer& trainer, Module& module) override;
+  void on_validation_epoch_end(Trainer& trainer, Module& module) override;
+  void on_exception(Trainer& trainer, Module& module,
+                    std::exception_ptr) override;
+  /// The average, and how far it is.
+  State state() const override;
+  /// Throws CheckpointError when it is another module's: now, or as the next
+  /// fit starts.
+  /// module's.
+  void load_state(const State& state) override;
+
+ protected:
+  /// How far the average moves towards the weights of now, 0 to 1. The first
+  /// time the weights are copied.
+  virtual double weight_of_update() const {
+    return 1.0 / static_cast<double>(n_averaged_ + 1);
+  }
+
+ private:
+  void collect(Module& module);
+  void restore();
+  void update();
+  void swap();
+
+  bool use_buffers_;
+  int64_t n_averaged_ = 0;
+  int64_t latest_update_step_ = 0;
+  bool swapped_ = false;
+  std::vector<std::string> names_{};
+  // The module's own tensors, and the average of each. Floating point first:
+  // they move in one call.
+  std::vector<at::Tensor> live_{};
+  std::vector<at::Tensor> average_{};
+  std::size_t floating_ = 0;
+  State loaded_{};
+};
+
+/// Settings of EMAWeightAveraging.
+struct EMAWeightAveragingOptions {
+  /// average = decay · average + (1 − decay) · weights.
+  double decay = 0.999;
+  /// Averages after every n-th optimizer step; 0: not after steps.
+  int64_t update_every_n_steps = 1;
+  /// Not before this step (counted from 0).
+  std::optional<int64_t> update_starting_at_step{};
+  /// Also at the end of each epoch from this one on.
+  std::optional<int64_t> update_starting_at_epoch{};
+  /// See WeightAveraging.
+  bool use_buffers = true;
+};
+
+/// WeightAveraging with an exponential moving average.
+///
+///     .callbacks = {bolt::EMAWeightAveraging({.decay = 0.9999})}
+class TORCHBOLT_API EMAWeightAveraging final : public WeightAveraging {
+ public:
+  /// Throws ConfigError.
+  explicit EMAWeightAveraging(EMAWeightAveragingOptions options = {});
+
+  bool should_update(std::optional<int64_t> step_idx,
+                     std::optional<int64_t> epoch_idx) const override;
+
+ protected:
+  double weight_of_update() const override { return 1.0 - options_.decay; }
+
+ private:
+  EMAWeightAveragingOptions options_;
+};
+
+}  // namespace bolt

@@ -1,0 +1,111 @@
+#include <torch/optim/adagrad.h>
+#include <torch/optim/adam.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/rmsprop.h>
+#include <torch/optim/sgd.h>
+#include <torchbolt/callbacks/learning_rate_monitor.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/data/batch.h>
+#include <torchbolt/trainer/trainer.h>
+
+#include <typeinfo>
+
+namespace bolt {
+namespace {
+
+using torch::optim::OptimizerOptions;
+
+struct Extras {
+  double momentum = 0;
+  double weight_decay = 0;
+};
+
+Extras extras_of(const OptimizerOptions& options) {
+  using namespace torch::optim;
+  if (const auto* o = dynamic_cast<const SGDOptions*>(&options)) {
+    return {o->momentum(), o->weight_decay()};
+  }
+  if (const auto* o = dynamic_cast<const AdamWOptions*>(&options)) {
+    return {std::get<0>(o->betas()), o->weight_decay()};
+  }
+  if (const auto* o = dynamic_cast<const AdamOptions*>(&options)) {
+    return {std::get<0>(o->betas()), o->weight_decay()};
+  }
+  if (const auto* o = dynamic_cast<const RMSpropOptions*>(&options)) {
+    return {o->momentum(), o->weight_decay()};
+  }
+  if (const auto* o = dynamic_cast<const AdagradOptions*>(&options)) {
+    return {0, o->weight_decay()};
+  }
+  return {};
+}
+
+// "torch::optim::AdamW" is AdamW to people.
+std::string class_of(const torch::optim::Optimizer& optimizer) {
+  std::string name = type_name(typeid(optimizer));
+  if (const auto colons = name.rfind("::"); colons != std::string::npos) {
+    name.erase(0, colons + 2);
+  }
+  return name;
+}
+
+}  // namespace
+
+void LearningRateMonitor::on_train_start(Trainer& trainer, Module&) {
+  if (!trainer.loggers().empty()) return;
+  throw ConfigError({.where = "LearningRateMonitor",
+                     .what = "the Trainer has no logger to send to",
+                     .tip = "give the Trainer one, or leave the monitor out"});
+}
+
+void LearningRateMonitor::on_train_batch_start(Trainer& trainer, Module&,
+                                               const AnyBatch&,
+                                               const StepContext&) {
+  if (options_.logging_interval == Interval::kEpoch) return;
+  if (trainer.logging_is_due()) {
+    trainer.report(values(trainer, Interval::kStep));
+  }
+}
+
+void LearningRateMonitor::on_train_epoch_start(Trainer& trainer, Module&) {
+  if (options_.logging_interval == Interval::kStep) return;
+  trainer.report(values(trainer, Interval::kEpoch));
+}
+
+MetricMap LearningRateMonitor::values(Trainer& trainer, Interval at) const {
+  MetricMap found;
+  if (trainer.optimizers().empty()) return found;
+  torch::optim::Optimizer& optimizer = *trainer.optimizers().front();
+  const std::string by_class = "lr-" + class_of(optimizer);
+  const auto& schedules = trainer.lr_scheduler_configs();
+  for (const LRSchedulerConfig& schedule : schedules) {
+    if (options_.logging_interval || schedule.interval == at) {
+      add(found, optimizer, schedule.name.value_or(by_class));
+    }
+  }
+  if (schedules.empty()) add(found, optimizer, by_class);
+  return found;
+}
+
+void LearningRateMonitor::add(MetricMap& values,
+                              torch::optim::Optimizer& optimizer,
+                              const std::string& name) const {
+  auto& groups = optimizer.param_groups();
+  for (std::size_t k = 0; k < groups.size(); ++k) {
+    const OptimizerOptions& options = groups[k].options();
+    const std::string group =
+        groups.size() == 1 ? "" : "/pg" + std::to_string(k + 1);
+    const std::string key = options_.log_key_prefix + name;
+    values[key + group] = options.get_lr();
+    if (!options_.log_momentum && !options_.log_weight_decay) continue;
+    const Extras extras = extras_of(options);
+    if (options_.log_momentum) {
+      values[key + "-momentum" + group] = extras.momentum;
+    }
+    if (options_.log_weight_decay) {
+      values[key + "-weight_decay" + group] = extras.weight_decay;
+    }
+  }
+}
+
+}  // namespace bolt

@@ -1,0 +1,201 @@
+#include <ATen/ATen.h>
+#include <torchbolt/callbacks/weight_averaging.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/trainer/trainer.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace bolt {
+namespace {
+
+void copy_from(const std::vector<at::Tensor>& from, std::vector<at::Tensor>& to,
+               std::size_t begin) {
+  for (std::size_t k = begin; k < from.size(); ++k) to[k].copy_(from[k]);
+}
+
+}  // namespace
+
+bool WeightAveraging::should_update(std::optional<int64_t> step_idx,
+                                    std::optional<int64_t>) const {
+  return step_idx.has_value();
+}
+
+// The module is on its device here, and nothing has been validated yet.
+void WeightAveraging::on_fit_start(Trainer&, Module& module) {
+  collect(module);
+}
+
+void WeightAveraging::collect(Module& module) {
+  names_.clear();
+  live_.clear();
+  average_.clear();
+  std::vector<std::pair<std::string, at::Tensor>> rest;
+  const auto add = [&](const std::string& name, const at::Tensor& tensor) {
+    if (!tensor.defined()) return;
+    if (!tensor.is_floating_point()) {
+      rest.emplace_back(name, tensor);
+      return;
+    }
+    names_.push_back(name);
+    live_.push_back(tensor);
+  };
+  for (const auto& item : module.named_parameters()) {
+    add(item.key(), item.value());
+  }
+  if (use_buffers_) {
+    for (const auto& item : module.named_buffers()) {
+      add(item.key(), item.value());
+    }
+  }
+  floating_ = live_.size();
+  for (auto& [name, tensor] : rest) {
+    names_.push_back(std::move(name));
+    live_.push_back(std::move(tensor));
+  }
+  const at::NoGradGuard no_grad;
+  for (at::Tensor& tensor : live_) {
+    tensor = tensor.detach();  // shares memory: it is seen as it changes
+    average_.push_back(tensor.clone());
+  }
+  restore();
+}
+
+void WeightAveraging::restore() {
+  if (loaded_.is_none()) {
+    n_averaged_ = 0;
+    return;
+  }
+  const State state = std::exchange(loaded_, State());
+  const State& average = state.at("average");
+  const at::NoGradGuard no_grad;
+  if (average.size() != names_.size()) {
+    throw CheckpointError({.where = "WeightAveraging",
+                           .what = "the averaged weights are another module's",
+                           .got = std::to_string(average.size()) + " tensors",
+                           .expected = std::to_string(names_.size())});
+  }
+  for (std::size_t k = 0; k < names_.size(); ++k) {
+    const at::Tensor& tensor = average.at(std::string_view(names_[k])).as_tensor();
+    if (!tensor.sizes().equals(average_[k].sizes())) {
+      throw CheckpointError({.where = "WeightAveraging",
+                             .what = "the average of " + names_[k] +
+                                     " has another shape than the weights"});
+    }
+    average_[k].copy_(tensor);
+  }
+  n_averaged_ = state.at("n_averaged").as_int();
+  latest_update_step_ = state.at("latest_update_step").as_int();
+}
+
+void WeightAveraging::on_train_batch_end(Trainer& trainer, Module&,
+                                         const StepOutput&, const AnyBatch&,
+                                         const StepContext&) {
+  const int64_t steps = trainer.global_step();
+  if (steps <= latest_update_step_ || !should_update(steps - 1, {})) return;
+  update();
+  latest_update_step_ = steps;
+}
+
+void WeightAveraging::on_train_epoch_end(Trainer& trainer, Module&) {
+  if (should_update({}, trainer.current_epoch())) update();
+}
+
+void WeightAveraging::update() {
+  const at::NoGradGuard no_grad;
+  if (n_averaged_ == 0) {
+    copy_from(live_, average_, 0);
+    ++n_averaged_;
+    return;
+  }
+  const double weight = weight_of_update();
+  ++n_averaged_;
+  const at::TensorList average = average_;
+  const at::TensorList live = live_;
+  at::_foreach_lerp_(average.slice(0, floating_), live.slice(0, floating_),
+                     weight);
+  copy_from(live_, average_, floating_);
+}
+
+void WeightAveraging::swap() {
+  const at::NoGradGuard no_grad;
+  for (std::size_t k = 0; k < live_.size(); ++k) {
+    const at::Tensor kept = live_[k].clone();
+    live_[k].copy_(average_[k]);
+    average_[k].copy_(kept);
+  }
+  swapped_ = !swapped_;
+}
+
+void WeightAveraging::on_validation_epoch_start(Trainer& trainer, Module&) {
+  if (trainer.function() == Stage::kFit && !swapped_) swap();
+}
+
+void WeightAveraging::on_validation_epoch_end(Trainer&, Module&) {
+  if (swapped_) swap();
+}
+
+void WeightAveraging::on_train_end(Trainer&, Module&) {
+  const at::NoGradGuard no_grad;
+  copy_from(average_, live_, 0);
+}
+
+// Training may go on from the weights that it had.
+void WeightAveraging::on_exception(Trainer&, Module&, std::exception_ptr) {
+  if (swapped_) swap();
+}
+
+State WeightAveraging::weights() const {
+  State map = State::map();
+  for (std::size_t k = 0; k < names_.size(); ++k) {
+    map[std::string_view(names_[k])] = average_[k];
+  }
+  return map;
+}
+
+State WeightAveraging::state() const {
+  if (names_.empty()) return loaded_.is_none() ? State::map() : loaded_;
+  State average = State::map();
+  const auto& of = swapped_ ? live_ : average_;
+  for (std::size_t k = 0; k < names_.size(); ++k) {
+    average[std::string_view(names_[k])] = of[k];
+  }
+  return State::map({{"n_averaged", n_averaged_},
+                     {"latest_update_step", latest_update_step_},
+                     {"average", average}});
+}
+
+void WeightAveraging::load_state(const State& state) {
+  if (!state.is_map() || state.size() == 0) return;
+  loaded_ = state.clone();
+  if (!names_.empty()) restore();
+}
+
+EMAWeightAveraging::EMAWeightAveraging(EMAWeightAveragingOptions options)
+    : WeightAveraging(options.use_buffers), options_(options) {
+  if (!(options_.decay >= 0 && options_.decay <= 1)) {
+    throw ConfigError({.where = "EMAWeightAveraging",
+                       .what = "decay is out of range",
+                       .got = std::to_string(options_.decay),
+                       .expected = "0 to 1"});
+  }
+  if (options_.update_every_n_steps < 0) {
+    throw ConfigError({.where = "EMAWeightAveraging",
+                       .what = "update_every_n_steps is negative",
+                       .got = std::to_string(options_.update_every_n_steps),
+                       .expected = "at least 0"});
+  }
+}
+
+bool EMAWeightAveraging::should_update(std::optional<int64_t> step_idx,
+                                       std::optional<int64_t> epoch_idx) const {
+  const int64_t every = options_.update_every_n_steps;
+  if (step_idx && every > 0 && *step_idx % every == 0 &&
+      *step_idx >= options_.update_starting_at_step.value_or(0)) {
+    return true;
+  }
+  return epoch_idx && options_.update_starting_at_epoch &&
+         *epoch_idx >= *options_.update_starting_at_epoch;
+}
+
+}  // namespace bolt

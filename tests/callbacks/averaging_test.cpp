@@ -1,0 +1,170 @@
+#include <gtest/gtest.h>
+
+#include "support/errors.h"
+#include "support/models.h"
+
+namespace bolt {
+namespace {
+
+using testing::has;
+using testing::Line;
+using testing::line_batches;
+using testing::message_of;
+using testing::quiet;
+
+at::Tensor weight_of(Module& module) {
+  return module.named_parameters()["layer.weight"].detach().clone();
+}
+
+// The weight after each step, in validation, and as the epoch ends.
+struct Watch : Callback {
+  void on_train_batch_end(Trainer&, Module& m, const StepOutput&,
+                          const AnyBatch&, const StepContext&) override {
+    after_step.push_back(weight_of(m));
+  }
+  void on_validation_batch_start(Trainer&, Module& m, const AnyBatch&,
+                                 const StepContext&) override {
+    in_validation.push_back(weight_of(m));
+  }
+  void on_train_epoch_end(Trainer&, Module& m) override {
+    at_epoch_end.push_back(weight_of(m));
+  }
+  std::vector<at::Tensor> after_step{}, in_validation{}, at_epoch_end{};
+};
+
+TrainerOptions with(CallbackHandle averaging, std::shared_ptr<Watch> watch,
+                    int64_t epochs = 2) {
+  TrainerOptions options = quiet({.max_epochs = epochs});
+  options.num_sanity_val_steps = 0;
+  options.callbacks = {std::move(averaging), std::move(watch)};
+  return options;
+}
+
+TEST(WeightAveraging, IsTheMeanOfAllStepsAndTheModelInTheEnd) {
+  const auto watch = std::make_shared<Watch>();
+  Line model;
+  Trainer trainer(with(std::make_shared<WeightAveraging>(), watch));
+  trainer.fit(model, line_batches(3), line_batches(1));
+  ASSERT_EQ(watch->after_step.size(), 6);
+  const auto mean = [&](std::size_t count) {
+    return torch::stack(
+               std::vector<at::Tensor>(watch->after_step.begin(),
+                                       watch->after_step.begin() +
+                                           static_cast<std::ptrdiff_t>(count)))
+        .mean(0);
+  };
+  ASSERT_EQ(watch->in_validation.size(), 2);
+  EXPECT_TRUE(torch::allclose(watch->in_validation[0], mean(3), 1e-5, 1e-6));
+  EXPECT_TRUE(torch::allclose(watch->in_validation[1], mean(6), 1e-5, 1e-6));
+  EXPECT_TRUE(torch::equal(watch->at_epoch_end[0], watch->after_step[2]))
+      << "training goes on from its own weights";
+  EXPECT_TRUE(torch::allclose(weight_of(model), mean(6), 1e-5, 1e-6));
+}
+
+TEST(EMAWeightAveraging, FollowsItsFormulaAtTheStepsAskedFor) {
+  const auto watch = std::make_shared<Watch>();
+  Line model;
+  Trainer trainer(with(EMAWeightAveraging({.decay = 0.75,
+                                           .update_every_n_steps = 2,
+                                           .update_starting_at_step = 2}),
+                       watch));
+  trainer.fit(model, line_batches(4), line_batches(1));
+  ASSERT_EQ(watch->after_step.size(), 8);
+  // Steps 2, 4 and 6; the first is a copy.
+  auto ema = watch->after_step[2].clone();
+  EXPECT_TRUE(torch::equal(watch->in_validation[0], ema));
+  ema = 0.75 * ema + 0.25 * watch->after_step[4];
+  ema = 0.75 * ema + 0.25 * watch->after_step[6];
+  EXPECT_TRUE(torch::allclose(weight_of(model), ema, 1e-5, 1e-6));
+  EXPECT_EQ(trainer.callback<EMAWeightAveraging>().n_averaged(), 3);
+}
+
+TEST(EMAWeightAveraging, CountsAccumulatedBatchesOnce) {
+  Line model;
+  TrainerOptions options =
+      with(EMAWeightAveraging({.decay = 0.5}), std::make_shared<Watch>(), 1);
+  options.accumulate_grad_batches = 2;
+  Trainer trainer(options);
+  trainer.fit(model, line_batches(4), line_batches(1));
+  EXPECT_EQ(trainer.callback<EMAWeightAveraging>().n_averaged(), 2);
+}
+
+struct WithBuffers : Line {
+  WithBuffers() {
+    sum = register_buffer("sum", torch::zeros({1}));
+    count = register_buffer("count", torch::zeros({1}, torch::kLong));
+  }
+  StepOutput training_step(const Batch& batch, StepContext& step) override {
+    sum += 8;
+    count += 1;
+    return Line::training_step(batch, step);
+  }
+  at::Tensor sum, count;
+};
+
+TEST(EMAWeightAveraging, AveragesFloatingBuffersAndCopiesCounters) {
+  WithBuffers model;
+  Trainer trainer(
+      with(EMAWeightAveraging({.decay = 0.5}), std::make_shared<Watch>(), 1));
+  trainer.fit(model, line_batches(3), line_batches(1));
+  EXPECT_FLOAT_EQ(model.sum.item<float>(), 0.5F * (0.5F * (8 + 16)) + 12);
+  EXPECT_EQ(model.count.item<int64_t>(), 3);
+
+  WithBuffers own;
+  Trainer without(with(EMAWeightAveraging({.decay = 0.5, .use_buffers = false}),
+                       std::make_shared<Watch>(), 1));
+  without.fit(own, line_batches(3), line_batches(1));
+  EXPECT_FLOAT_EQ(own.sum.item<float>(), 24);
+}
+
+TEST(WeightAveraging, GivesTheWeightsBackWhenAValidationThrows) {
+  struct Throws : Line {
+    void validation_step(const Batch&, StepContext&) override {
+      throw std::runtime_error("mine");
+    }
+  } model;
+  const auto watch = std::make_shared<Watch>();
+  Trainer trainer(with(EMAWeightAveraging({.decay = 0.9}), watch));
+  EXPECT_THROW(trainer.fit(model, line_batches(3), line_batches(1)),
+               std::runtime_error);
+  EXPECT_TRUE(torch::equal(weight_of(model), watch->after_step[2]));
+}
+
+TEST(WeightAveraging, GoesOnFromItsState) {
+  Line model;
+  Trainer first(
+      with(EMAWeightAveraging({.decay = 0.5}), std::make_shared<Watch>(), 1));
+  first.fit(model, line_batches(3), line_batches(1));
+  const State saved = first.callback<EMAWeightAveraging>().state().clone();
+  EMAWeightAveraging second({.decay = 0.5});
+  second.load_state(saved);
+  EXPECT_EQ(second.state(), saved);
+
+  // In a fit of the same module the average is there from the first moment.
+  const auto loaded = std::make_shared<EMAWeightAveraging>(
+      EMAWeightAveragingOptions{.decay = 0.5, .update_every_n_steps = 0});
+  loaded->load_state(saved);
+  Line other;
+  Trainer trainer(with(loaded, std::make_shared<Watch>(), 1));
+  trainer.fit(other, line_batches(3), line_batches(1));
+  EXPECT_TRUE(torch::equal(weight_of(other), weight_of(model)));
+  EXPECT_EQ(loaded->n_averaged(), 3);
+
+  struct Wider : Line {
+    Wider() { register_module("more", more); }
+    torch::nn::Linear more{2, 2};
+  } wider;
+  loaded->load_state(saved);
+  EXPECT_TRUE(has(message_of<CheckpointError>([&] {
+                    loaded->load_state(State::map(
+                        {{"n_averaged", 1},
+                         {"latest_update_step", 1},
+                         {"average", State::map({{"x", at::ones({1})}})}}));
+                  }),
+                  {"another module's", "1 tensors"}));
+  EXPECT_THROW(EMAWeightAveraging({.decay = 1.5}), ConfigError);
+  EXPECT_THROW(EMAWeightAveraging({.update_every_n_steps = -1}), ConfigError);
+}
+
+}  // namespace
+}  // namespace bolt

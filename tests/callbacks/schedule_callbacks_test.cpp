@@ -1,0 +1,147 @@
+#include <gtest/gtest.h>
+
+#include "support/errors.h"
+#include "support/models.h"
+
+// The callbacks that change, and report, how the optimizer goes.
+
+namespace bolt {
+namespace {
+
+using testing::has;
+using testing::Line;
+using testing::line_batches;
+using testing::message_of;
+using testing::quiet;
+
+TEST(GradientAccumulationScheduler, ChangesTheStepsOfItsEpochs) {
+  Line model;
+  std::vector<int64_t> steps;
+  TrainerOptions options = quiet({.max_epochs = 4});
+  options.callbacks = {
+      GradientAccumulationScheduler({{1, 2}, {3, 4}}),
+      LambdaCallback({.on_train_epoch_end = [&](Trainer& t, Module&) {
+        steps.push_back(t.global_step());
+      }})};
+  Trainer trainer(options);
+  trainer.fit(model, line_batches(4));
+  EXPECT_EQ(steps, (std::vector<int64_t>{4, 6, 8, 9}));
+  EXPECT_EQ(trainer.accumulate_grad_batches(), 1) << "as it was";
+}
+
+TEST(GradientAccumulationScheduler, RefusesWhatContradicts) {
+  EXPECT_THROW(GradientAccumulationScheduler({}), ConfigError);
+  EXPECT_TRUE(has(
+      message_of<ConfigError>([] { GradientAccumulationScheduler({{2, 0}}); }),
+      {"{2, 0}", "at least 1 batch"}));
+  EXPECT_THROW(GradientAccumulationScheduler({{-1, 2}}), ConfigError);
+  Line model;
+  TrainerOptions options = quiet({.max_epochs = 1});
+  options.accumulate_grad_batches = 3;
+  options.callbacks = {GradientAccumulationScheduler({{0, 2}})};
+  Trainer trainer(options);
+  EXPECT_TRUE(
+      has(message_of<ConfigError>([&] { trainer.fit(model, line_batches(4)); }),
+          {"accumulate_grad_batches=3"}));
+  EXPECT_EQ(trainer.accumulate_grad_batches(), 3);
+}
+
+struct Kept final : Logger {
+  std::string name() const override { return ""; }
+  std::string version() const override { return ""; }
+  void log_metrics(const MetricMap& metrics, int64_t step) override {
+    for (const auto& [key, value] : metrics) {
+      if (key.starts_with("lr") || key.starts_with("x/")) {
+        rows.emplace_back(key, step, value);
+      }
+    }
+  }
+  std::vector<std::tuple<std::string, int64_t, double>> rows{};
+};
+using Rows = decltype(Kept::rows);
+
+// torch's StepLR halves for the first time at its second step.
+struct Scheduled : Line {
+  explicit Scheduled(LRSchedulerConfig config, int groups = 1)
+      : config(std::move(config)), groups(groups) {}
+  OptimizerConfig configure_optimizers() override {
+    using torch::optim::SGDOptions;
+    std::vector<torch::optim::OptimizerParamGroup> of;
+    if (groups == 1) {
+      of.emplace_back(parameters());
+    } else {
+      for (const auto& p : parameters()) {
+        of.emplace_back(std::vector<at::Tensor>{p});
+      }
+    }
+    auto sgd = std::make_shared<torch::optim::SGD>(
+        std::move(of), SGDOptions(1.0).momentum(0.9).weight_decay(0.1));
+    LRSchedulerConfig schedule = config;
+    schedule.scheduler = torch::optim::StepLR(*sgd, 1, 0.5);
+    return {sgd, schedule};
+  }
+  LRSchedulerConfig config;
+  int groups;
+};
+
+Rows rows_of(Scheduled& module, LearningRateMonitorOptions monitor,
+             int64_t every = 1) {
+  const auto kept = std::make_shared<Kept>();
+  TrainerOptions options = quiet({.max_epochs = 2, .logger = kept});
+  options.log_every_n_steps = every;
+  options.callbacks = {LearningRateMonitor(std::move(monitor))};
+  Trainer trainer(options);
+  trainer.fit(module, line_batches(2));
+  return kept->rows;
+}
+
+TEST(LearningRateMonitor, LogsEachScheduleWhenItSteps) {
+  Scheduled by_epoch({.interval = Interval::kEpoch});
+  EXPECT_EQ(rows_of(by_epoch, {}),
+            (Rows{{"lr-SGD", 0, 1.0}, {"lr-SGD", 2, 1.0}}));
+  Scheduled by_step({.interval = Interval::kStep, .name = "lr/mine"});
+  EXPECT_EQ(rows_of(by_step, {}), (Rows{{"lr/mine", 0, 1.0},
+                                        {"lr/mine", 1, 1.0},
+                                        {"lr/mine", 2, 0.5},
+                                        {"lr/mine", 3, 0.25}}));
+  Scheduled seldom({.interval = Interval::kStep});
+  EXPECT_EQ(rows_of(seldom, {}, 2),
+            (Rows{{"lr-SGD", 1, 1.0}, {"lr-SGD", 3, 0.25}}));
+  Scheduled asked({.interval = Interval::kStep});
+  EXPECT_EQ(rows_of(asked, {.logging_interval = Interval::kEpoch}),
+            (Rows{{"lr-SGD", 0, 1.0}, {"lr-SGD", 2, 0.5}}));
+}
+
+TEST(LearningRateMonitor, NamesGroupsAndExtras) {
+  Scheduled model({.interval = Interval::kEpoch}, 2);
+  const Rows rows = rows_of(
+      model,
+      {.log_momentum = true, .log_weight_decay = true, .log_key_prefix = "x/"});
+  ASSERT_EQ(rows.size(), 12);
+  EXPECT_EQ(Rows(rows.begin(), rows.begin() + 6),
+            (Rows{{"x/lr-SGD-momentum/pg1", 0, 0.9},
+                  {"x/lr-SGD-momentum/pg2", 0, 0.9},
+                  {"x/lr-SGD-weight_decay/pg1", 0, 0.1},
+                  {"x/lr-SGD-weight_decay/pg2", 0, 0.1},
+                  {"x/lr-SGD/pg1", 0, 1.0},
+                  {"x/lr-SGD/pg2", 0, 1.0}}));
+}
+
+TEST(LearningRateMonitor, CanBeMonitoredAndNeedsALogger) {
+  Scheduled model({.interval = Interval::kEpoch});
+  TrainerOptions options =
+      quiet({.max_epochs = 3, .logger = std::make_shared<Kept>()});
+  options.callbacks = {LearningRateMonitor()};
+  Trainer trainer(options);
+  trainer.fit(model, line_batches(2));
+  EXPECT_EQ(trainer.callback_metrics().at("lr-SGD"), 0.5);
+
+  TrainerOptions none = quiet({.max_epochs = 1});
+  none.callbacks = {LearningRateMonitor()};
+  EXPECT_TRUE(has(message_of<ConfigError>(
+                      [&] { Trainer(none).fit(model, line_batches(2)); }),
+                  {"LearningRateMonitor", "no logger"}));
+}
+
+}  // namespace
+}  // namespace bolt
