@@ -76,7 +76,8 @@ void WeightAveraging::restore() {
                            .expected = std::to_string(names_.size())});
   }
   for (std::size_t k = 0; k < names_.size(); ++k) {
-    const at::Tensor& tensor = average.at(std::string_view(names_[k])).as_tensor();
+    const at::Tensor& tensor =
+        average.at(std::string_view(names_[k])).as_tensor();
     if (!tensor.sizes().equals(average_[k].sizes())) {
       throw CheckpointError({.where = "WeightAveraging",
                              .what = "the average of " + names_[k] +
