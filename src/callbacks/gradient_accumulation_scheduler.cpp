@@ -9,12 +9,13 @@
 namespace bolt {
 
 GradientAccumulationScheduler::GradientAccumulationScheduler(
-    std::map<int64_t, int64_t> scheduling)
-    : scheduling_(std::move(scheduling)) {
+    GradientAccumulationSchedulerOptions options)
+    : scheduling_(std::move(options.scheduling)) {
   if (scheduling_.empty()) {
-    throw ConfigError({.where = "GradientAccumulationScheduler",
-                       .what = "the schedule is empty",
-                       .expected = "{epoch: batches of a step, …}"});
+    throw ConfigError(
+        {.where = "GradientAccumulationScheduler",
+         .what = "the schedule is empty",
+         .expected = "scheduling = {{epoch, batches of a step}, …}"});
   }
   for (const auto& [epoch, batches] : scheduling_) {
     if (epoch >= 0 && batches >= 1) continue;

@@ -19,7 +19,7 @@ TEST(GradientAccumulationScheduler, ChangesTheStepsOfItsEpochs) {
   std::vector<int64_t> steps;
   TrainerOptions options = quiet({.max_epochs = 4});
   options.callbacks = {
-      GradientAccumulationScheduler({{1, 2}, {3, 4}}),
+      GradientAccumulationScheduler({.scheduling = {{1, 2}, {3, 4}}}),
       LambdaCallback({.on_train_epoch_end = [&](Trainer& t, Module&) {
         steps.push_back(t.global_step());
       }})};
@@ -31,14 +31,16 @@ TEST(GradientAccumulationScheduler, ChangesTheStepsOfItsEpochs) {
 
 TEST(GradientAccumulationScheduler, RefusesWhatContradicts) {
   EXPECT_THROW(GradientAccumulationScheduler({}), ConfigError);
-  EXPECT_TRUE(has(
-      message_of<ConfigError>([] { GradientAccumulationScheduler({{2, 0}}); }),
-      {"{2, 0}", "at least 1 batch"}));
-  EXPECT_THROW(GradientAccumulationScheduler({{-1, 2}}), ConfigError);
+  EXPECT_TRUE(has(message_of<ConfigError>([] {
+                    GradientAccumulationScheduler({.scheduling = {{2, 0}}});
+                  }),
+                  {"{2, 0}", "at least 1 batch"}));
+  EXPECT_THROW(GradientAccumulationScheduler({.scheduling = {{-1, 2}}}),
+               ConfigError);
   Line model;
   TrainerOptions options = quiet({.max_epochs = 1});
   options.accumulate_grad_batches = 3;
-  options.callbacks = {GradientAccumulationScheduler({{0, 2}})};
+  options.callbacks = {GradientAccumulationScheduler({.scheduling = {{0, 2}}})};
   Trainer trainer(options);
   EXPECT_TRUE(
       has(message_of<ConfigError>([&] { trainer.fit(model, line_batches(4)); }),

@@ -8,16 +8,23 @@
 
 namespace bolt {
 
-/// Changes `accumulate_grad_batches` as epochs go by. Keys are epochs, counted
-/// from 0, values the batches of an optimizer step from that epoch on; epoch 0
-/// has 1 unless it is named.
+/// Settings of GradientAccumulationScheduler.
+struct GradientAccumulationSchedulerOptions {
+  /// Batches of an optimizer step by the epoch, counted from 0, from which on
+  /// they hold; epoch 0 has 1 unless it is named. Required.
+  std::map<int64_t, int64_t> scheduling{};
+};
+
+/// Changes `accumulate_grad_batches` as epochs go by.
 ///
 ///     // 1 batch a step in the first 5 epochs, 4 in the next 5, then 8
-///     .callbacks = {bolt::GradientAccumulationScheduler({{5, 4}, {10, 8}})}
+///     .callbacks = {bolt::GradientAccumulationScheduler(
+///     {.scheduling = {{5, 4}, {10, 8}}})}
 class TORCHBOLT_API GradientAccumulationScheduler final : public Callback {
  public:
   /// Throws ConfigError when it is empty, or a key or value out of range.
-  explicit GradientAccumulationScheduler(std::map<int64_t, int64_t> scheduling);
+  explicit GradientAccumulationScheduler(
+      GradientAccumulationSchedulerOptions options);
 
   /// Batches of an optimizer step in that epoch.
   int64_t factor_of(int64_t epoch) const;
