@@ -109,8 +109,9 @@ void Optimizer::load_state(const State& state) {
   const auto take = prepare_state(state.at("state"), ids, options);
   // From here on nothing fails.
   for (std::size_t g = 0; g < saved.size(); ++g) {
+    Group& rows = synced(g);
     for (const auto& [key, value] : extras[g].entries()) {
-      synced(g).extras.set(key, value);
+      rows.extras.set(key, value);
     }
     param_groups_[g].set_options(std::move(options[g]));
   }
