@@ -46,6 +46,8 @@ struct Rule<AdafactorOptions> {
       "step", "row_var", "col_var", "variance"};
   static constexpr bool kAtOnce = false;
 
+  static bool fused(const AdafactorOptions&) { return false; }
+
   static void check(const AdafactorOptions& o) {
     const detail::Check check(kName);
     check.not_negative("lr", o.lr);

@@ -10,6 +10,8 @@ struct Rule<AdagradOptions> {
   static constexpr std::array<std::string_view, 2> kColumns{"step", "sum"};
   static constexpr bool kAtOnce = true;
 
+  static bool fused(const AdagradOptions& o) { return o.fused.value_or(true); }
+
   static void check(const AdagradOptions& o) {
     const detail::Check check(kName);
     check.not_negative("lr", o.lr);

@@ -12,6 +12,8 @@ struct Rule<AdamWOptions> {
       "step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"};
   static constexpr bool kAtOnce = false;
 
+  static bool fused(const AdamWOptions& o) { return o.fused.value_or(true); }
+
   static void check(const AdamWOptions& o) {
     const detail::Check check(kName);
     check.not_negative("lr", o.lr);

@@ -17,6 +17,8 @@ struct Rule<LBFGSOptions> {
   static constexpr std::array<std::string_view, 0> kColumns{};
   static constexpr bool kAtOnce = false;
 
+  static bool fused(const LBFGSOptions&) { return false; }
+
   static void check(const LBFGSOptions& o) {
     const detail::Check check(kName);
     const auto at_least_one = [&](const char* field, int64_t value) {

@@ -10,6 +10,8 @@ struct Rule<LionOptions> {
   static constexpr std::array<std::string_view, 1> kColumns{"exp_avg"};
   static constexpr bool kAtOnce = false;
 
+  static bool fused(const LionOptions&) { return false; }
+
   static void check(const LionOptions& o) {
     const detail::Check check(kName);
     check.not_negative("lr", o.lr);

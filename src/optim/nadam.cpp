@@ -13,6 +13,8 @@ struct Rule<NAdamOptions> {
       "step", "mu_product", "exp_avg", "exp_avg_sq"};
   static constexpr bool kAtOnce = false;
 
+  static bool fused(const NAdamOptions&) { return false; }
+
   static void check(const NAdamOptions& o) {
     const detail::Check check(kName);
     check.not_negative("lr", o.lr);

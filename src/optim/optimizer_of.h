@@ -16,8 +16,9 @@ namespace bolt::optim {
 
 /// What an optimizer with options `O` does. A specialization has
 ///   kName, kColumns, kAtOnce (whether state is made by the constructor),
-///   check(options), fields(visitor, options), used(options, parameter),
-///   make(column, options, parameter), update(options, rows).
+///   fused(options) (whether one kernel may take all), check(options),
+///   fields(visitor, options), used(options, parameter), make(column, options,
+///   parameter), update(options, rows).
 template <class O>
 struct Rule;
 
@@ -110,7 +111,16 @@ at::Tensor OptimizerOf<O>::make_column(std::size_t column,
 template <class O>
 void OptimizerOf<O>::update(const GroupOptions& options,
                             const detail::Rows& rows) {
-  Rule<O>::update(values_of<O>(options), rows);
+  const O& o = values_of<O>(options);
+  // On the CPU, foreach kernels are loops over tensors. One tensor at a time
+  // stays in the cache from the first kernel to the last.
+  if (rows.parameters.front().is_cpu() && !Rule<O>::fused(o)) {
+    for (std::size_t i = 0; i < rows.parameters.size(); ++i) {
+      Rule<O>::update(o, rows.one(i));
+    }
+    return;
+  }
+  Rule<O>::update(o, rows);
 }
 
 template <class O>

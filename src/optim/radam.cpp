@@ -13,6 +13,8 @@ struct Rule<RAdamOptions> {
                                                             "exp_avg_sq"};
   static constexpr bool kAtOnce = false;
 
+  static bool fused(const RAdamOptions&) { return false; }
+
   static void check(const RAdamOptions& o) {
     const detail::Check check(kName);
     check.not_negative("lr", o.lr);

@@ -11,6 +11,8 @@ struct Rule<RMSpropOptions> {
       "step", "square_avg", "momentum_buffer", "grad_avg"};
   static constexpr bool kAtOnce = false;
 
+  static bool fused(const RMSpropOptions&) { return false; }
+
   static void check(const RMSpropOptions& o) {
     const detail::Check check(kName);
     check.not_negative("lr", o.lr);

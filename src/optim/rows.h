@@ -23,6 +23,18 @@ struct Rows {
   /// Each tensor lies in memory as its parameter does, without gaps. The fused
   /// kernels of the CPU count on it, and don't check.
   bool dense = true;
+
+  /// The i-th of them alone.
+  Rows one(std::size_t i) const {
+    Rows row{.parameters = parameters.slice(i, 1),
+             .gradients = gradients.slice(i, 1),
+             .fresh = fresh,
+             .dense = dense};
+    for (std::size_t c = 0; c < kMaxColumns; ++c) {
+      if (!columns[c].empty()) row.columns[c] = columns[c].slice(i, 1);
+    }
+    return row;
+  }
 };
 
 /// Whether one of torch's fused kernels is to be used. Throws ConfigError when

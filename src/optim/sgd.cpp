@@ -10,6 +10,8 @@ struct Rule<SGDOptions> {
   static constexpr std::array<std::string_view, 1> kColumns{"momentum_buffer"};
   static constexpr bool kAtOnce = false;
 
+  static bool fused(const SGDOptions& o) { return o.fused.value_or(true); }
+
   static void check(const SGDOptions& o) {
     const detail::Check check(kName);
     check.not_negative("lr", o.lr);
