@@ -84,42 +84,6 @@ inline Example make_batch() {
   return {torch::randn({32, 32}), torch::randint(10, {32}, torch::kLong)};
 }
 
-/// AdamW on torch's fused kernel: what a hand-written loop uses that wants to
-/// be fast.
-class FusedAdamW : public torch::optim::Optimizer {
- public:
-  explicit FusedAdamW(std::vector<torch::Tensor> parameters)
-      : Optimizer(parameters,
-                  std::make_unique<torch::optim::AdamWOptions>(1e-3)),
-        parameters_(std::move(parameters)) {
-    for (const auto& p : parameters_) {
-      first_.push_back(torch::zeros_like(p));
-      second_.push_back(torch::zeros_like(p));
-      steps_.push_back(torch::zeros({}));
-    }
-  }
-  torch::Tensor step(LossClosure closure = nullptr) override {
-    torch::Tensor loss;
-    if (closure) {
-      const torch::AutoGradMode grad(true);
-      loss = closure();
-    }
-    const torch::NoGradGuard no_grad;
-    gradients_.clear();
-    for (std::size_t k = 0; k < parameters_.size(); ++k) {
-      gradients_.push_back(parameters_[k].grad());
-      *steps_[k].data_ptr<float>() += 1;
-    }
-    at::_fused_adamw_(parameters_, gradients_, first_, second_, {}, steps_,
-                      1e-3, 0.9, 0.999, 1e-2, 1e-8, false, false);
-    gradients_.clear();
-    return loss;
-  }
-
- private:
-  std::vector<torch::Tensor> parameters_, gradients_, first_, second_, steps_;
-};
-
 struct Net : torch::nn::Module {
   torch::nn::Linear a{32, 64}, b{64, 10};
   Net() {
@@ -133,7 +97,9 @@ struct Net : torch::nn::Module {
 
 inline std::shared_ptr<torch::optim::Optimizer> make_optimizer(
     std::vector<torch::Tensor> parameters, bool fused) {
-  if (fused) return std::make_shared<FusedAdamW>(std::move(parameters));
+  if (fused) {
+    return std::make_shared<bolt::optim::AdamW>(std::move(parameters));
+  }
   return std::make_shared<torch::optim::AdamW>(
       std::move(parameters),
       torch::optim::AdamWOptions(1e-3).weight_decay(1e-2));

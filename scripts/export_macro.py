@@ -22,8 +22,8 @@ HEADERS = ROOT / "include" / "torchbolt"
 MACRO = "TORCHBOLT_API"
 NO_FUNCTION = ("namespace", "using", "typedef", "enum", "template", "concept",
                "static_assert", "inline", "constexpr", "static", "class", "struct",
-               "union", "extern \"C\"", "}", "#", "//", "public:", "private:",
-               "protected:", "requires")
+               "union", "extern \"C\"", "extern template", "}", "#", "//", "public:",
+               "private:", "protected:", "requires")
 
 
 def without_comments(line):

@@ -10,8 +10,7 @@
 #include <torchbolt/engine/fabric.h>
 #include <torchbolt/loggers/loggers.h>
 #include <torchbolt/metrics/metrics.h>
-#include <torchbolt/optim/clip.h>
-#include <torchbolt/optim/optimizer_config.h>
+#include <torchbolt/optim/optim.h>
 #include <torchbolt/state/rng.h>
 #include <torchbolt/state/state.h>
 #include <torchbolt/trainer/trainer.h>

@@ -1,0 +1,91 @@
+#include <torchbolt/optim/nadam.h>
+
+#include <cmath>
+
+#include "optim/optimizer_of.h"
+
+namespace bolt::optim {
+
+template <>
+struct Rule<NAdamOptions> {
+  static constexpr const char* kName = "NAdam";
+  static constexpr std::array<std::string_view, 4> kColumns{
+      "step", "mu_product", "exp_avg", "exp_avg_sq"};
+  static constexpr bool kAtOnce = false;
+
+  static bool fused(const NAdamOptions&) { return false; }
+
+  static void check(const NAdamOptions& o) {
+    const detail::Check check(kName);
+    check.not_negative("lr", o.lr);
+    check.betas(o.betas);
+    check.not_negative("eps", o.eps);
+    check.not_negative("weight_decay", o.weight_decay);
+    check.not_negative("momentum_decay", o.momentum_decay);
+  }
+
+  template <class V, class O>
+  static void fields(V& v, O& o) {
+    v("lr", o.lr);
+    v("betas", o.betas);
+    v("eps", o.eps);
+    v("weight_decay", o.weight_decay);
+    v("momentum_decay", o.momentum_decay);
+    v("decoupled_weight_decay", o.decoupled_weight_decay);
+    v("maximize", o.maximize);
+    v.fixed("foreach", State());
+    v.fixed("capturable", false);
+    v.fixed("differentiable", false);
+  }
+
+  static unsigned used(const NAdamOptions&, const at::Tensor&) {
+    return 0b1111U;
+  }
+
+  static at::Tensor make(std::size_t column, const NAdamOptions&,
+                         const at::Tensor& p) {
+    if (column == 0) return detail::make_step(/*fused=*/false, p);
+    return column == 1 ? at::ones({}, at::kFloat) : at::zeros_like(p);
+  }
+
+  static void update(const NAdamOptions& o, const detail::Rows& rows) {
+    const auto& [steps, products, first, second] = rows.columns;
+    const auto [beta1, beta2] = o.betas;
+    detail::count_step(steps);
+    const bool coupled = !o.decoupled_weight_decay;
+    const detail::Gradients gradients(rows, o.maximize,
+                                      coupled ? o.weight_decay : 0);
+    if (!coupled && o.weight_decay != 0) {
+      at::_foreach_mul_(rows.parameters, 1 - o.lr * o.weight_decay);
+    }
+    at::_foreach_lerp_(first, gradients, 1 - beta1);
+    at::_foreach_mul_(second, beta2);
+    at::_foreach_addcmul_(second, gradients, gradients, 1 - beta2);
+
+    std::vector<at::Scalar> correction, of_gradient, of_average;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      const double t = detail::number_of(steps[i]);
+      const auto momentum = [&](double step) {
+        return o.betas.first *
+               (1 - 0.5 * std::pow(0.96, step * o.momentum_decay));
+      };
+      const double mu = momentum(t);
+      const double next = momentum(t + 1);
+      float& product = *products[i].mutable_data_ptr<float>();
+      product *= static_cast<float>(mu);
+      const double so_far = product;
+      correction.emplace_back(1 - std::pow(o.betas.second, t));
+      of_gradient.emplace_back(-o.lr * (1 - mu) / (1 - so_far));
+      of_average.emplace_back(-o.lr * next / (1 - so_far * next));
+    }
+    std::vector<at::Tensor> scale = at::_foreach_div(second, correction);
+    at::_foreach_sqrt_(scale);
+    at::_foreach_add_(scale, o.eps);
+    at::_foreach_addcdiv_(rows.parameters, gradients, scale, of_gradient);
+    at::_foreach_addcdiv_(rows.parameters, first, scale, of_average);
+  }
+};
+
+template class OptimizerOf<NAdamOptions>;
+
+}  // namespace bolt::optim

@@ -1,0 +1,62 @@
+#include "optim/rows.h"
+
+#include <torchbolt/core/error.h>
+
+namespace bolt::optim::detail {
+namespace {
+
+bool fused_there(const at::Tensor& parameter) {
+  const at::ScalarType type = c10::toRealValueType(parameter.scalar_type());
+  const bool typed = type == at::kFloat || type == at::kDouble ||
+                     type == at::kBFloat16 || type == at::kHalf;
+  return typed && (parameter.is_cpu() || parameter.is_cuda());
+}
+
+}  // namespace
+
+bool fused_wanted(std::optional<bool> asked, const at::Tensor& parameter,
+                  std::string_view optimizer) {
+  if (!asked.value_or(true)) return false;
+  if (fused_there(parameter)) return true;
+  if (!asked) return false;
+  throw ConfigError(
+      {.where = std::string(optimizer),
+       .what = "there is no fused kernel for a parameter",
+       .got = std::string(c10::toString(parameter.scalar_type())) + " on " +
+              parameter.device().str(),
+       .expected = "float, double, half or bfloat16 on cpu or cuda",
+       .tip = "leave .fused out"});
+}
+
+at::Tensor make_step(bool fused, const at::Tensor& parameter) {
+  return at::zeros(
+      {}, at::TensorOptions(at::kFloat)
+              .device(fused ? parameter.device() : at::Device(at::kCPU)));
+}
+
+void count_step(at::TensorList steps) {
+  if (!steps.front().is_cpu()) return at::_foreach_add_(steps, 1);
+  for (const at::Tensor& step : steps) *step.mutable_data_ptr<float>() += 1;
+}
+
+double number_of(const at::Tensor& tensor) {
+  if (tensor.is_cpu() && tensor.scalar_type() == at::kFloat) {
+    return *tensor.const_data_ptr<float>();
+  }
+  return tensor.item<double>();
+}
+
+Gradients::Gradients(const Rows& rows, bool maximize, double weight_decay)
+    : list_(rows.gradients) {
+  if (maximize) own_ = at::_foreach_neg(rows.gradients);
+  if (weight_decay != 0) {
+    if (maximize) {
+      at::_foreach_add_(own_, rows.parameters, weight_decay);
+    } else {
+      own_ = at::_foreach_add(rows.gradients, rows.parameters, weight_decay);
+    }
+  }
+  if (!own_.empty()) list_ = own_;
+}
+
+}  // namespace bolt::optim::detail

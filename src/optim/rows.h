@@ -1,0 +1,67 @@
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace bolt::optim::detail {
+
+inline constexpr std::size_t kMaxColumns = 4;
+
+/// What a rule updates: parameters of one group, on one device and of one type,
+/// their gradients, and their state by column. Complex ones come as real views.
+struct Rows {
+  at::TensorList parameters{};
+  at::TensorList gradients{};
+  std::array<at::TensorList, kMaxColumns> columns{};
+  /// Their state was made in this step.
+  bool fresh = false;
+  /// Each tensor lies in memory as its parameter does, without gaps. The fused
+  /// kernels of the CPU count on it, and don't check.
+  bool dense = true;
+
+  /// The i-th of them alone.
+  Rows one(std::size_t i) const {
+    Rows row{.parameters = parameters.slice(i, 1),
+             .gradients = gradients.slice(i, 1),
+             .fresh = fresh,
+             .dense = dense};
+    for (std::size_t c = 0; c < kMaxColumns; ++c) {
+      if (!columns[c].empty()) row.columns[c] = columns[c].slice(i, 1);
+    }
+    return row;
+  }
+};
+
+/// Whether one of torch's fused kernels is to be used. Throws ConfigError when
+/// it was asked for and torch doesn't have it.
+bool fused_wanted(std::optional<bool> asked, const at::Tensor& parameter,
+                  std::string_view optimizer);
+
+/// A step counter, where its user looks for it.
+at::Tensor make_step(bool fused, const at::Tensor& parameter);
+
+/// Adds one to each step counter.
+void count_step(at::TensorList steps);
+
+/// The value of a tensor of one number.
+double number_of(const at::Tensor& tensor);
+
+/// Gradients ready for a rule: negated if it goes up, with the weights times
+/// `weight_decay` added. A view of the rows' own where there is nothing to do.
+class Gradients {
+ public:
+  Gradients(const Rows& rows, bool maximize, double weight_decay);
+  operator at::TensorList() const { return list_; }
+  at::TensorList list() const { return list_; }
+
+ private:
+  std::vector<at::Tensor> own_{};
+  at::TensorList list_;
+};
+
+}  // namespace bolt::optim::detail

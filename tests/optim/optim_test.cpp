@@ -1,0 +1,462 @@
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/optim/optim.h>
+
+#include <limits>
+
+#include "support/errors.h"
+
+namespace bolt {
+namespace {
+
+using namespace optim;
+using testing::has;
+using testing::message_of;
+using torch::Tensor;
+
+Tensor parameter(at::IntArrayRef sizes, uint64_t seed = 1) {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  return torch::randn(sizes, generator).set_requires_grad(true);
+}
+
+void give_gradient(const Tensor& p, uint64_t seed) {
+  p.mutable_grad() = parameter(p.sizes(), seed).detach().to(p.options());
+}
+
+std::string refused(const std::function<void()>& call) {
+  return message_of<ConfigError>(call);
+}
+
+// -- what is refused ---------------------------------------------------------
+
+TEST(Optimizers, RefuseParametersThatTheyCannotTrain) {
+  const Tensor p = parameter({2});
+  EXPECT_TRUE(has(refused([] { AdamW(std::vector<Tensor>{}); }),
+                  {"[AdamW]", "group 0 has no parameters"}));
+  EXPECT_TRUE(has(refused([] { SGD(std::vector<ParamGroup>{}); }),
+                  {"[SGD]", "no groups"}));
+  EXPECT_TRUE(
+      has(refused([&] { Adam({{.parameters = {p}}, {.parameters = {}}}, {}); }),
+          {"group 1 has no parameters"}));
+  EXPECT_TRUE(has(refused([&] { AdamW({p, Tensor()}); }),
+                  {"parameter 1 of group 0 is undefined"}));
+  EXPECT_TRUE(has(refused([&] { AdamW({p * 2}); }),
+                  {"parameter 0 of group 0", "computed from others", "leaf"}));
+  EXPECT_TRUE(has(refused([&] { AdamW({p, p}); }),
+                  {"parameter 1 of group 0 was given before", "tied"}));
+  EXPECT_TRUE(has(
+      refused([&] { AdamW({{.parameters = {p}}, {.parameters = {p}}}, {}); }),
+      {"parameter 0 of group 1 was given before"}));
+}
+
+TEST(Optimizers, RefuseOptionsOutOfRange) {
+  const std::vector<Tensor> p{parameter({2})};
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_TRUE(has(refused([&] { AdamW(p, {.lr = -1}); }),
+                  {"[AdamW] lr is out of range", "got -1", "at least 0"}));
+  EXPECT_TRUE(has(refused([&] { AdamW(p, {.lr = nan}); }), {"lr"}));
+  EXPECT_TRUE(has(refused([&] { AdamW(p, {.betas = {1, 0.9}}); }),
+                  {"betas.first", "got 1", "below 1"}));
+  EXPECT_TRUE(has(refused([&] { Adam(p, {.betas = {0.9, -1}}); }),
+                  {"[Adam]", "betas.second"}));
+  EXPECT_TRUE(has(refused([&] { Adam(p, {.eps = -1}); }), {"eps"}));
+  EXPECT_TRUE(has(refused([&] { SGD(p, {.momentum = -1}); }), {"momentum"}));
+  EXPECT_TRUE(has(refused([&] { SGD(p, {.nesterov = true}); }),
+                  {"momentum", "with nesterov"}));
+  EXPECT_TRUE(has(refused([&] {
+                    SGD(p, {.momentum = 0.9, .dampening = 1, .nesterov = true});
+                  }),
+                  {"dampening", "0 with nesterov"}));
+  EXPECT_TRUE(has(refused([&] { Adagrad(p, {.lr_decay = -1}); }),
+                  {"[Adagrad] lr_decay"}));
+  EXPECT_TRUE(has(refused([&] { NAdam(p, {.momentum_decay = -1}); }),
+                  {"[NAdam] momentum_decay"}));
+  EXPECT_TRUE(has(refused([&] { RAdam(p, {.weight_decay = -1}); }),
+                  {"[RAdam] weight_decay"}));
+  EXPECT_TRUE(
+      has(refused([&] { RMSprop(p, {.alpha = -1}); }), {"[RMSprop] alpha"}));
+  EXPECT_TRUE(has(refused([&] { Adafactor(p, {.beta2_decay = 1}); }),
+                  {"[Adafactor] beta2_decay", "at most 0"}));
+  EXPECT_TRUE(has(refused([&] { Adafactor(p, {.d = 0.5}); }),
+                  {"[Adafactor] d ", "at least 1"}));
+  EXPECT_TRUE(has(refused([&] { Lion(p, {.betas = {0.9, 1}}); }),
+                  {"[Lion] betas.second"}));
+  EXPECT_TRUE(has(refused([&] { LBFGS(p, {.max_iter = 0}); }),
+                  {"[LBFGS] max_iter", "at least 1"}));
+  EXPECT_TRUE(has(refused([&] { LBFGS(p, {.line_search_fn = "armijo"}); }),
+                  {"line_search_fn", "\"armijo\"", "strong_wolfe"}));
+  // A group's own settings too.
+  EXPECT_TRUE(has(refused([&] { AdamW({{.parameters = p, .lr = -2}}, {}); }),
+                  {"lr", "got -2"}));
+}
+
+TEST(Optimizers, RefuseSparseGradientsAndKernelsThatAreNotThere) {
+  const Tensor p = parameter({3, 2});
+  p.mutable_grad() = torch::ones({3, 2}).to_sparse();
+  AdamW adamw({p});
+  EXPECT_TRUE(has(refused([&] { adamw.step(); }), {"[AdamW]", "sparse"}));
+
+  const Tensor meta =
+      torch::zeros({2}, torch::device(torch::kMeta).requires_grad(true));
+  meta.mutable_grad() = torch::zeros_like(meta);
+  Adam fused({meta}, {.fused = true});
+  EXPECT_TRUE(has(refused([&] { fused.step(); }),
+                  {"[Adam]", "no fused kernel", "Float on meta"}));
+}
+
+TEST(Optimizers, AreNotSavedToArchives) {
+  AdamW adamw({parameter({2})});
+  torch::serialize::OutputArchive archive;
+  EXPECT_TRUE(has(refused([&] { adamw.save(archive); }), {"use state()"}));
+}
+
+// -- a step ------------------------------------------------------------------
+
+TEST(Optimizers, LeaveAloneWhatHasNoGradient) {
+  const Tensor a = parameter({2}, 1), b = parameter({2}, 2);
+  const Tensor before = b.detach().clone();
+  AdamW adamw({a, b});
+  EXPECT_EQ(adamw.state().at("state").size(), 0u);
+  give_gradient(a, 3);
+  adamw.step();
+  EXPECT_TRUE(torch::equal(b, before));
+  EXPECT_EQ(adamw.state().at("state").size(), 1u);
+  EXPECT_FALSE(adamw.state().at("state").find(State::Key(int64_t{1})));
+}
+
+TEST(Optimizers, CallTheClosureWithGradientsOnAndGiveItsLoss) {
+  const Tensor p = parameter({2});
+  SGD sgd({p}, {.lr = 0.5});
+  const Tensor before = p.detach().clone();
+  const torch::NoGradGuard no_grad;
+  const Tensor loss = sgd.step([&] {
+    Tensor sum = p.sum();
+    sum.backward();
+    return sum;
+  });
+  EXPECT_TRUE(torch::equal(loss, before.sum()));
+  EXPECT_TRUE(torch::equal(p, before - 0.5));
+}
+
+// torch's fused kernels of the CPU walk memory and don't look at strides.
+TEST(Optimizers, TakeGradientsThatLieOtherwiseThanTheParameter) {
+  const Tensor base = parameter({4, 3}).detach();
+  for (const bool gaps : {false, true}) {
+    const auto make = [&] {
+      const Tensor own = base.clone();
+      return (gaps ? own.slice(0, 0, 4, 2).t() : own.t())
+          .detach()
+          .set_requires_grad(true);
+    };
+    const Tensor a = make(), b = make();
+    AdamW fused({a}, {.lr = 0.1}), plain({b}, {.lr = 0.1, .fused = false});
+    for (uint64_t step = 0; step < 3; ++step) {
+      const Tensor g = parameter(a.sizes(), step).detach();
+      a.mutable_grad() = g.clone();
+      b.mutable_grad() = g.clone();
+      fused.step();
+      plain.step();
+    }
+    EXPECT_TRUE(torch::allclose(a, b, 1e-6, 1e-7)) << gaps;
+  }
+}
+
+TEST(Optimizers, TreatComplexParametersAsPairsOfReals) {
+  const Tensor pairs = parameter({3, 2});
+  const Tensor complex =
+      torch::view_as_complex(pairs.detach().clone()).set_requires_grad(true);
+  Adam a({pairs}), b({complex});
+  for (uint64_t step = 0; step < 3; ++step) {
+    give_gradient(pairs, step);
+    complex.mutable_grad() = torch::view_as_complex(pairs.grad().clone());
+    a.step();
+    b.step();
+  }
+  EXPECT_TRUE(torch::equal(torch::view_as_real(complex.detach()), pairs));
+  EXPECT_TRUE(b.state()
+                  .at("state")
+                  .at(State::Key(int64_t{0}))
+                  .at("exp_avg")
+                  .as_tensor()
+                  .is_complex());
+}
+
+TEST(Optimizers, MixTypesInAGroup) {
+  const auto run = [](bool together) {
+    const Tensor a = parameter({3}, 1);
+    const Tensor b =
+        parameter({2}, 2).detach().to(torch::kDouble).set_requires_grad(true);
+    const Tensor c = parameter({4}, 3);
+    std::vector<std::unique_ptr<AdamW>> optimizers;
+    if (together) {
+      optimizers.push_back(
+          std::make_unique<AdamW>(std::vector<Tensor>{a, b, c}));
+    } else {
+      for (const Tensor& p : {a, b, c}) {
+        optimizers.push_back(std::make_unique<AdamW>(std::vector<Tensor>{p}));
+      }
+    }
+    for (uint64_t step = 0; step < 3; ++step) {
+      for (const Tensor& p : {a, b, c}) give_gradient(p, step);
+      for (auto& optimizer : optimizers) optimizer->step();
+    }
+    return torch::cat({a.to(torch::kDouble), b, c.to(torch::kDouble)});
+  };
+  EXPECT_TRUE(torch::equal(run(true), run(false)));
+}
+
+TEST(Optimizers, WorkWithTorchsSchedulersAndSurviveAMove) {
+  const Tensor p = parameter({2});
+  AdamW first({p}, {.lr = 0.8});
+  give_gradient(p, 1);
+  first.step();
+  AdamW adamw(std::move(first));
+  EXPECT_EQ(adamw.state().at("state").size(), 1u);
+  torch::optim::StepLR schedule(adamw, 1, 0.5);
+  for (int i = 0; i < 2; ++i) {
+    adamw.step();
+    schedule.step();
+  }
+  EXPECT_EQ(adamw.options().lr, 0.4);
+  EXPECT_EQ(adamw.param_groups()[0].options().get_lr(), 0.4);
+  *adamw.momentum() = 0.5;
+  EXPECT_EQ(adamw.options().betas.first, 0.5);
+  EXPECT_EQ(clip_grad_norm(gradients(adamw), 1.0).dim(), 0);
+}
+
+TEST(Optimizers, TakeParametersBetweenSteps) {
+  const Tensor a = parameter({2}, 1), b = parameter({2}, 2);
+  SGD sgd({a}, {.lr = 1, .momentum = 0.9});
+  give_gradient(a, 1);
+  sgd.step();
+  const State before = sgd.state().clone();
+  sgd.add_param_group({.parameters = {b}, .lr_scale = 0.1, .name = "late"});
+  // And as torch's own users do it, through the base.
+  const Tensor c = parameter({2}, 3);
+  static_cast<torch::optim::Optimizer&>(sgd).add_param_group(
+      torch::optim::OptimizerParamGroup({c}));
+  EXPECT_EQ(sgd.options(1).lr, 0.1);
+  EXPECT_EQ(sgd.options(2).lr, 1);
+  EXPECT_EQ(sgd.extras(1).at("name").as_string(), "late");
+  EXPECT_EQ(sgd.state().at("state"), before.at("state"));
+  for (const Tensor& p : {a, b, c}) give_gradient(p, 4);
+  const Tensor expected = b.detach() - b.grad() * 0.1;
+  sgd.step();
+  EXPECT_TRUE(torch::allclose(b, expected));
+  EXPECT_EQ(sgd.state().at("state").size(), 3u);
+  EXPECT_TRUE(has(refused([&] { sgd.add_param_group({.parameters = {b}}); }),
+                  {"given before"}));
+}
+
+// -- state -------------------------------------------------------------------
+
+AdamW stepped(const Tensor& p) {
+  AdamW adamw({p});
+  give_gradient(p, 7);
+  adamw.step();
+  return adamw;
+}
+
+TEST(OptimizerState, KeepsWhatOthersPutIntoGroups) {
+  const Tensor p = parameter({2});
+  AdamW adamw = stepped(p);
+  State saved = adamw.state().clone();
+  saved["param_groups"].items()[0]["initial_lr"] = 0.25;
+  adamw.load_state(saved);
+  const State now = adamw.state();
+  const State& group = now.at("param_groups").items()[0];
+  EXPECT_EQ(group.at("initial_lr").as_double(), 0.25);
+  EXPECT_TRUE(group.at("betas").is_tuple());
+  EXPECT_EQ(adamw.extras().size(), 1u);
+}
+
+TEST(OptimizerState, ThatDoesNotFitIsRefusedAndChangesNothing) {
+  const Tensor p = parameter({2, 2});
+  AdamW adamw = stepped(p);
+  const State good = adamw.state().clone();
+  const auto refuses = [&](const std::function<void(State&)>& spoil) {
+    State bad = good;
+    bad["param_groups"].items()[0]["lr"] = 5;
+    spoil(bad);
+    const std::string text =
+        message_of<CheckpointError>([&] { adamw.load_state(bad); });
+    EXPECT_EQ(adamw.state(), good) << text;
+    return text;
+  };
+  const auto row = [](State& s) -> State& { return s["state"][0]; };
+  EXPECT_TRUE(
+      has(refuses([](State& s) {
+            s["param_groups"].push_back(s["param_groups"].items()[0]);
+          }),
+          {"AdamW::load_state", "number of parameter groups", "got 2"}));
+  EXPECT_TRUE(has(refuses([](State& s) {
+                    s["param_groups"].items()[0]["params"].push_back(1);
+                  }),
+                  {"group 0 has another number of parameters", "got 2"}));
+  EXPECT_TRUE(
+      has(refuses([&](State& s) { row(s)["exp_avg"] = torch::zeros({3}); }),
+          {"exp_avg of parameter 0", "got [3]", "[2, 2]"}));
+  EXPECT_TRUE(has(refuses([&](State& s) { row(s)["sum"] = 1; }),
+                  {"another kind", "exp_avg_sq"}));
+  EXPECT_TRUE(
+      has(refuses([&](State& s) { row(s).erase(std::string("exp_avg")); }),
+          {"lacks a part"}));
+  EXPECT_TRUE(has(refuses([&](State& s) { s["state"][9] = row(s); }),
+                  {"a parameter that no group has", "9"}));
+  EXPECT_TRUE(
+      has(refuses([](State& s) { s.erase(std::string("state")); }), {"state"}));
+}
+
+TEST(OptimizerState, TakesTheNumbersOfOldPythons) {
+  const Tensor p = parameter({2});
+  AdamW adamw = stepped(p);
+  State old = adamw.state().clone();
+  old["state"][0]["step"] = 41;
+  State& group = old["param_groups"].items()[0];
+  group["lr"] = torch::scalar_tensor(0.125);
+  group.erase(std::string("fused"));
+  adamw.load_state(old);
+  adamw.step();
+  const State now = adamw.state();
+  EXPECT_EQ(now.at("state")
+                .at(State::Key(int64_t{0}))
+                .at("step")
+                .as_tensor()
+                .item<double>(),
+            42);
+  EXPECT_EQ(adamw.options().lr, 0.125);
+}
+
+TEST(OptimizerState, OfAdagradIsThereFromTheStart) {
+  const Adagrad adagrad({parameter({2})}, {.initial_accumulator_value = 0.5});
+  const State state = adagrad.state();
+  EXPECT_TRUE(torch::equal(
+      state.at("state").at(State::Key(int64_t{0})).at("sum").as_tensor(),
+      torch::full({2}, 0.5)));
+}
+
+// -- groups ------------------------------------------------------------------
+
+struct RMSNormImpl : torch::nn::Module {
+  RMSNormImpl() { gain = register_parameter("gain", torch::ones({2, 2})); }
+  Tensor forward(const Tensor& x) { return x * gain; }
+  Tensor gain;
+};
+TORCH_MODULE(RMSNorm);
+
+std::vector<std::size_t> counts(const std::vector<ParamGroup>& groups) {
+  std::vector<std::size_t> sizes;
+  for (const ParamGroup& group : groups) {
+    sizes.push_back(group.parameters.size());
+  }
+  return sizes;
+}
+
+TEST(ParamGroups, SpareBiasesAndNormsInOneLine) {
+  torch::nn::Sequential net(
+      torch::nn::Linear(2, 3),
+      torch::nn::LayerNorm(torch::nn::LayerNormOptions({3})),
+      torch::nn::Linear(3, 1), RMSNorm());
+  const AdamW adamw(
+      param_groups(*net, {{.when = is_bias_or_norm, .weight_decay = 0}}),
+      {.lr = 0.1, .weight_decay = 0.5});
+  ASSERT_EQ(adamw.param_groups().size(), 2u);
+  EXPECT_EQ(adamw.options(0).weight_decay, 0.5);
+  EXPECT_EQ(adamw.options(1).weight_decay, 0);
+  EXPECT_EQ(adamw.options(1).lr, 0.1);
+  // Two weights; two biases, a norm's weight and bias, another's gain.
+  EXPECT_EQ(adamw.param_groups()[0].params().size(), 2u);
+  EXPECT_EQ(adamw.param_groups()[1].params().size(), 5u);
+}
+
+TEST(ParamGroups, HaveLearningRatesByLayer) {
+  torch::nn::Sequential net(torch::nn::Linear(2, 3), torch::nn::Linear(3, 3),
+                            torch::nn::Linear(3, 1));
+  std::vector<ParamRule> rules = layer_wise_lr({"0", "1", "2"}, 0.5);
+  rules.push_back({.when = is_bias_or_norm, .weight_decay = 0});
+  const AdamW adamw(param_groups(*net, rules),
+                    {.lr = 0.4, .weight_decay = 0.1});
+  ASSERT_EQ(adamw.param_groups().size(), 6u);
+  EXPECT_EQ(adamw.options(0).lr, 0.1);
+  EXPECT_EQ(adamw.options(2).lr, 0.2);
+  EXPECT_EQ(adamw.options(4).lr, 0.4);
+  EXPECT_EQ(adamw.options(4).weight_decay, 0.1);
+  EXPECT_EQ(adamw.options(5).weight_decay, 0);
+  EXPECT_TRUE(has(refused([] { layer_wise_lr({"a"}, 0); }), {"decay"}));
+}
+
+TEST(ParamGroups, TakeTheLastRuleAndTiedWeightsOnce) {
+  torch::nn::Sequential net(torch::nn::Linear(2, 2), torch::nn::Linear(2, 2));
+  const torch::nn::Linear shared(2, 2);
+  const torch::nn::Sequential twice(shared, shared);
+  EXPECT_EQ(counts(param_groups(*twice)), std::vector<std::size_t>{2});
+
+  const auto groups = param_groups(
+      *net, {{.lr = 1, .name = "all"},
+             {.under = "1", .lr = 2, .lr_scale = 0.5},
+             {.under = "1.bias", .lr_scale = 0.5, .name = "bias"}});
+  ASSERT_EQ(counts(groups), (std::vector<std::size_t>{2, 1, 1}));
+  EXPECT_EQ(groups[1].lr, 2.0);
+  EXPECT_EQ(groups[1].name, "all");
+  EXPECT_EQ(groups[2].lr_scale, 0.25);
+  EXPECT_EQ(groups[2].name, "bias");
+}
+
+TEST(ParamGroups, NameWhatIsNotThere) {
+  torch::nn::Sequential net;
+  net->push_back("backbone", torch::nn::Linear(2, 2));
+  EXPECT_TRUE(
+      has(refused([&] { param_groups(*net, {{.under = "backbon", .lr = 1}}); }),
+          {"[param_groups]", "\"backbon\"", "\"backbone\""}));
+  EXPECT_TRUE(has(refused([] { param_groups(torch::nn::SequentialImpl()); }),
+                  {"no parameters"}));
+}
+
+// -- L-BFGS ------------------------------------------------------------------
+
+TEST(LBFGS, WantsAClosureThatGivesALossAndOneGroup) {
+  const Tensor p = parameter({2}), q = parameter({2});
+  LBFGS lbfgs({p});
+  EXPECT_TRUE(has(refused([&] { lbfgs.step(); }), {"[LBFGS]", "closure"}));
+  EXPECT_TRUE(has(refused([&] { lbfgs.step([] { return Tensor(); }); }),
+                  {"gave no loss"}));
+  EXPECT_TRUE(has(
+      refused([&] { LBFGS({{.parameters = {p}}, {.parameters = {q}}}, {}); }),
+      {"one group", "got 2"}));
+}
+
+TEST(LBFGS, FindsTheMinimumOfAValley) {
+  const Tensor p =
+      torch::tensor({-1.2, 1.0}, torch::kDouble).set_requires_grad(true);
+  LBFGS lbfgs({p}, {.max_iter = 100, .line_search_fn = "strong_wolfe"});
+  lbfgs.step([&] {
+    lbfgs.zero_grad();
+    const Tensor loss =
+        100 * (p[1] - p[0].square()).square() + (1 - p[0]).square();
+    loss.backward();
+    return loss;
+  });
+  EXPECT_TRUE(torch::allclose(p, torch::ones({2}, torch::kDouble), 0, 1e-4));
+  // Python takes as many.
+  const State all = lbfgs.state();
+  const State& state = all.at("state").at(State::Key(int64_t{0}));
+  EXPECT_EQ(state.at("n_iter").as_int(), 35);
+  EXPECT_EQ(state.at("func_evals").as_int(), 43);
+}
+
+TEST(LBFGS, RefusesStateOfAnotherSize) {
+  const Tensor p = parameter({2}), q = parameter({3});
+  LBFGS a({p}), b({q});
+  a.step([&] {
+    a.zero_grad();
+    const Tensor loss = p.square().sum();
+    loss.backward();
+    return loss;
+  });
+  EXPECT_TRUE(has(message_of<CheckpointError>([&] { b.load_state(a.state()); }),
+                  {"another size", "got 2", "expected 3"}));
+}
+
+}  // namespace
+}  // namespace bolt
