@@ -1,7 +1,6 @@
 #include "trainer/fit_loop.h"
 
 #include <ATen/ATen.h>
-#include <torch/optim/optimizer.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/trainer/monitor.h>
 
@@ -15,8 +14,9 @@
 #include "trainer/modes.h"
 
 // The training loop. Read from the top: run() is a fit, run_epoch() an epoch,
-// advance() a batch, optimize() the step of the optimizer. The order of hooks
-// and counters is Lightning's, and documented in docs/hooks.md.
+// advance() a batch; automatic_optimization.cpp has the step of the optimizer.
+// The order of hooks and counters is Lightning's, and documented in
+// docs/hooks.md.
 
 namespace bolt::detail {
 namespace {
@@ -29,9 +29,7 @@ constexpr double kLongWait = 0.2;
 }  // namespace
 
 FitLoop::FitLoop(TrainerCore& core)
-    : core_(core),
-      validation_(core, Stage::kFit),
-      step_closure_([this] { return step_closure(); }) {}
+    : core_(core), validation_(core, Stage::kFit), automatic_(core) {}
 
 void FitLoop::run() {
   const at::AutoGradMode grad(true);
@@ -223,7 +221,7 @@ bool FitLoop::advance() {
     batches.is_last_batch = true;
   } else {
     batches.counts.increment_started();
-    optimize(step);
+    output_ = automatic_.run(fetched_->batch, step, should_accumulate());
   }
   batches.counts.increment_processed();
 
@@ -272,106 +270,7 @@ void FitLoop::end_batch() {
   core_.check_signals();
 }
 
-// -- the optimizer step ------------------------------------------------------
-
-void FitLoop::optimize(StepContext& step) {
-  // The closure's: it outlives the step where somebody keeps it.
-  struct Clear {
-    StepContext*& step;
-    ~Clear() { step = nullptr; }
-  } const clear{step_};
-  step_ = &step;
-  if (should_accumulate()) {
-    closure();
-    return;
-  }
-  core_.progress.optimizer_steps.increment_ready();
-  closure_ran_ = false;
-  core_.hook_module(Hook::kOptimizerStep, [&](Module& m) {
-    m.optimizer_step(core_.progress.epochs.current.completed, step.batch_idx,
-                     *core_.optimizers.front(), step_closure_);
-  });
-  if (!closure_ran_) {
-    throw ConfigError({.where = "optimizer_step",
-                       .what = "the closure was not called, so that nothing "
-                               "was trained",
-                       .tip = "call optimizer.step(closure), or closure() "
-                              "before optimizer.step()"});
-  }
-  core_.progress.optimizer_steps.increment_completed();
-}
-
-// What the optimizer calls to get gradients that are ready to use.
-at::Tensor FitLoop::step_closure() {
-  at::Tensor loss = closure();
-  torch::optim::Optimizer& optimizer = *core_.optimizers.front();
-  core_.hook(Hook::kOnBeforeOptimizerStep, &Callback::on_before_optimizer_step,
-             &Module::on_before_optimizer_step, optimizer);
-  core_.hook_module(Hook::kConfigureGradientClipping, [&](Module& m) {
-    m.configure_gradient_clipping(optimizer, core_.options.gradient_clip_val,
-                                  core_.options.gradient_clip_algorithm);
-  });
-  return loss;
-}
-
-at::Tensor FitLoop::closure() {
-  if (step_ == nullptr) {
-    throw ConfigError({.where = "optimizer_step",
-                       .what = "the closure was called after its step",
-                       .tip = "call it in optimizer_step only"});
-  }
-  const at::AutoGradMode grad(true);
-  closure_ran_ = true;
-  compute_loss();
-  zero_grad();
-  if (!output_.loss().defined()) return {};
-  backward();
-  return output_.loss();
-}
-
-void FitLoop::compute_loss() {
-  output_ = {};
-  {
-    const HookScope scope(*core_.module, Hook::kTrainingStep);
-    output_ = ((*core_.module).*TrainerAccess::training_step)(fetched_->batch,
-                                                              *step_);
-  }
-  if (!output_.loss().defined()) {
-    core_.once.warning(
-        "[training_step] returned no loss; the step is made without one");
-    return;
-  }
-  check_loss(output_.loss(), core_, step_->batch_idx);
-  const int64_t batches = core_.options.accumulate_grad_batches;
-  if (batches != 1) {
-    output_ = StepOutput(output_.loss() / batches, output_.extra());
-  }
-}
-
-void FitLoop::zero_grad() {
-  if (step_->batch_idx % core_.options.accumulate_grad_batches != 0) return;
-  torch::optim::Optimizer& optimizer = *core_.optimizers.front();
-  Progress& zero_grads = core_.progress.zero_grads;
-  zero_grads.increment_ready();
-  core_.hook(Hook::kOnBeforeZeroGrad, &Callback::on_before_zero_grad,
-             &Module::on_before_zero_grad, optimizer);
-  zero_grads.increment_started();
-  core_.hook_module(Hook::kOptimizerZeroGrad, [&](Module& m) {
-    m.optimizer_zero_grad(core_.progress.epochs.current.completed,
-                          step_->batch_idx, optimizer);
-  });
-  zero_grads.increment_completed();
-}
-
-void FitLoop::backward() {
-  core_.hook(Hook::kOnBeforeBackward, &Callback::on_before_backward,
-             &Module::on_before_backward, output_.loss());
-  core_.hook_module(Hook::kBackward,
-                    [&](Module& m) { m.backward(output_.loss()); });
-  core_.hook(Hook::kOnAfterBackward, &Callback::on_after_backward,
-             &Module::on_after_backward);
-  output_.detach();
-}
+// -- schedules ----------------------------------------------------------------
 
 void FitLoop::update_schedulers(Interval interval, bool plateau) {
   if (core_.schedulers.empty()) return;

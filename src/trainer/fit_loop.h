@@ -1,15 +1,14 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
 #include <torchbolt/trainer/step.h>
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
 
+#include "trainer/automatic_optimization.h"
 #include "trainer/evaluation_loop.h"
 #include "trainer/fetcher.h"
 #include "trainer/log_store.h"
@@ -61,13 +60,6 @@ class FitLoop {
   bool advance();
   void end_batch();
 
-  // The optimizer step.
-  void optimize(StepContext& step);
-  at::Tensor closure();
-  at::Tensor step_closure();
-  void compute_loss();
-  void zero_grad();
-  void backward();
   void update_schedulers(Interval interval, bool plateau);
 
   bool last_batch_reached() const;
@@ -79,6 +71,7 @@ class FitLoop {
   TrainerCore& core_;
   LogStore store_{true};
   EvaluationLoop validation_;
+  AutomaticOptimization automatic_;
   std::optional<Fetcher> fetcher_{};
   bool pass_is_fresh_ = false;
   int64_t max_batches_ = kUnknownBatches;
@@ -92,10 +85,7 @@ class FitLoop {
 
   // The batch at work.
   Fetcher::Fetched* fetched_ = nullptr;
-  StepContext* step_ = nullptr;
   StepOutput output_{};
-  bool closure_ran_ = false;
-  std::function<at::Tensor()> step_closure_{};
 };
 
 }  // namespace bolt::detail

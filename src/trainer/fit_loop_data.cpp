@@ -53,6 +53,7 @@ void FitLoop::forget_data() {
 void FitLoop::release() {
   fetched_ = nullptr;
   output_ = {};
+  automatic_.release();
   if (fetcher_) close_loaders(fetcher_->loaders(), core_.options);
   fetcher_.reset();
   validation_.release();
