@@ -11,6 +11,7 @@
 #include <torchbolt/loggers/loggers.h>
 #include <torchbolt/metrics/metrics.h>
 #include <torchbolt/optim/clip.h>
+#include <torchbolt/optim/grad_norm.h>
 #include <torchbolt/optim/optimizer_config.h>
 #include <torchbolt/state/rng.h>
 #include <torchbolt/state/state.h>

@@ -4,6 +4,7 @@
 #include <torchbolt/data/batch.h>
 #include <torchbolt/trainer/step.h>
 
+#include <cstddef>
 #include <functional>
 
 namespace bolt::detail {
@@ -16,13 +17,17 @@ class AutomaticOptimization {
  public:
   explicit AutomaticOptimization(TrainerCore& core);
 
-  /// The batch's step; `accumulate`: gradients only.
-  StepOutput run(const AnyBatch& batch, StepContext& step, bool accumulate);
+  StepOutput run(const AnyBatch& batch, StepContext& step);
   /// Lets go of what an exception left here.
   void release() { output_ = {}; }
 
  private:
   void step_optimizer();
+  void step_several();
+  void step_one_of_several(std::size_t k);
+  void average(std::size_t k);
+  void call_hook(std::size_t k, const std::function<at::Tensor()>& closure);
+  void prepare_gradients(std::size_t k);
   at::Tensor closure();
   at::Tensor step_closure();
   void compute_loss();

@@ -29,7 +29,10 @@ constexpr double kLongWait = 0.2;
 }  // namespace
 
 FitLoop::FitLoop(TrainerCore& core)
-    : core_(core), validation_(core, Stage::kFit), automatic_(core) {}
+    : core_(core),
+      validation_(core, Stage::kFit),
+      automatic_(core),
+      manual_(core) {}
 
 void FitLoop::run() {
   const at::AutoGradMode grad(true);
@@ -52,7 +55,7 @@ bool FitLoop::done() {
     return true;
   }
   const int64_t max_steps = core_.options.max_steps;
-  if (max_steps != -1 && core_.trainer.global_step() >= max_steps) {
+  if (max_steps != -1 && core_.global_step() >= max_steps) {
     log_info("[Trainer.fit] stopped: max_steps=" + std::to_string(max_steps) +
              " reached");
     return true;
@@ -146,7 +149,7 @@ void FitLoop::warn_of_short_pass() {
 
 bool FitLoop::epoch_done() {
   const int64_t max_steps = core_.options.max_steps;
-  if (max_steps != -1 && core_.trainer.global_step() >= max_steps) return true;
+  if (max_steps != -1 && core_.global_step() >= max_steps) return true;
   if (last_batch_reached()) return true;
   if (!core_.should_stop) return false;
   if (can_stop_early()) return true;
@@ -221,7 +224,8 @@ bool FitLoop::advance() {
     batches.is_last_batch = true;
   } else {
     batches.counts.increment_started();
-    output_ = automatic_.run(fetched_->batch, step, should_accumulate());
+    output_ = core_.manual() ? manual_.run(fetched_->batch, step)
+                             : automatic_.run(fetched_->batch, step);
   }
   batches.counts.increment_processed();
 
@@ -253,7 +257,7 @@ void FitLoop::end_batch() {
     const LogBook::Bookmark bookmark = core_.log.suspend(&validation_.store());
     core_.stage = RunningStage::kValidate;
     const auto started = core_.clock.now();
-    if (!should_accumulate()) {
+    if (!inside_window()) {
       core_.hook_module(Hook::kOnValidationModelZeroGrad,
                         [](Module& m) { m.on_validation_model_zero_grad(); });
     }
@@ -273,7 +277,7 @@ void FitLoop::end_batch() {
 // -- schedules ----------------------------------------------------------------
 
 void FitLoop::update_schedulers(Interval interval, bool plateau) {
-  if (core_.schedulers.empty()) return;
+  if (core_.schedulers.empty() || core_.manual()) return;
   if (interval == Interval::kStep && should_accumulate()) return;
   const FitProgress& progress = core_.progress;
   const int64_t index = interval == Interval::kStep
@@ -283,6 +287,9 @@ void FitLoop::update_schedulers(Interval interval, bool plateau) {
     LRScheduler& scheduler = *config.scheduler;
     if (scheduler.reduce_on_plateau() != plateau ||
         config.interval != interval || index % config.frequency != 0) {
+      continue;
+    }
+    if (interval == Interval::kStep && !steps_now(config.optimizer_idx)) {
       continue;
     }
     std::optional<double> metric;
@@ -303,7 +310,7 @@ void FitLoop::update_schedulers(Interval interval, bool plateau) {
 
 bool FitLoop::can_stop_early() const {
   return core_.progress.epochs.current.processed >= core_.min_epochs &&
-         core_.trainer.global_step() >= core_.options.min_steps.value_or(0);
+         core_.global_step() >= core_.options.min_steps.value_or(0);
 }
 
 bool FitLoop::last_batch_reached() const {
@@ -311,10 +318,24 @@ bool FitLoop::last_batch_reached() const {
   return batches.counts.current.ready == max_batches_ || batches.is_last_batch;
 }
 
-bool FitLoop::should_accumulate() const {
+bool FitLoop::steps_now(std::size_t k) const {
   const int64_t ready = core_.progress.batches.counts.current.ready;
-  return ready % core_.options.accumulate_grad_batches != 0 &&
-         !last_batch_reached();
+  return ready % core_.window(k) == 0 || last_batch_reached();
+}
+
+bool FitLoop::should_accumulate() const {
+  for (std::size_t k = 0; k < core_.optimizer_entries.size(); ++k) {
+    if (steps_now(k)) return false;
+  }
+  return true;
+}
+
+// Somebody's gradients are still being summed up.
+bool FitLoop::inside_window() const {
+  for (std::size_t k = 0; k < core_.optimizer_entries.size(); ++k) {
+    if (!steps_now(k)) return true;
+  }
+  return false;
 }
 
 void FitLoop::log_step_metrics() {

@@ -3,6 +3,7 @@
 #include <torchbolt/trainer/step.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "trainer/evaluation_loop.h"
 #include "trainer/fetcher.h"
 #include "trainer/log_store.h"
+#include "trainer/manual_optimization.h"
 
 namespace bolt::detail {
 
@@ -42,7 +44,11 @@ class FitLoop {
   const DataWait& epoch_wait() const { return epoch_wait_; }
   const DataWait& fit_wait() const { return fit_wait_; }
   LogStore& store() { return store_; }
+  /// Whether no optimizer steps on this batch.
   bool should_accumulate() const;
+  /// Whether the k-th optimizer steps on this batch.
+  bool steps_now(std::size_t k) const;
+  ManualOptimization& manual() { return manual_; }
   /// Whether `min_epochs` and `min_steps` allow to stop.
   bool can_stop_early() const;
   /// Whether the running epoch is one that validates.
@@ -63,6 +69,7 @@ class FitLoop {
   void update_schedulers(Interval interval, bool plateau);
 
   bool last_batch_reached() const;
+  bool inside_window() const;
   bool validation_is_due() const;
   void decide_validation_interval(bool sized);
   void log_step_metrics();
@@ -72,6 +79,7 @@ class FitLoop {
   LogStore store_{true};
   EvaluationLoop validation_;
   AutomaticOptimization automatic_;
+  ManualOptimization manual_;
   std::optional<Fetcher> fetcher_{};
   bool pass_is_fresh_ = false;
   int64_t max_batches_ = kUnknownBatches;

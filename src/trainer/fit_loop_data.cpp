@@ -54,6 +54,7 @@ void FitLoop::release() {
   fetched_ = nullptr;
   output_ = {};
   automatic_.release();
+  manual_.release();
   if (fetcher_) close_loaders(fetcher_->loaders(), core_.options);
   fetcher_.reset();
   validation_.release();

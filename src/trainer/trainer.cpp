@@ -73,9 +73,7 @@ void Trainer::request_stop() { core_->should_stop = true; }
 void Trainer::set_should_stop(bool stop) { core_->should_stop = stop; }
 bool Trainer::should_stop() const { return core_->should_stop; }
 
-int64_t Trainer::global_step() const {
-  return core_->progress.optimizer_steps.total.completed;
-}
+int64_t Trainer::global_step() const { return core_->global_step(); }
 int64_t Trainer::current_epoch() const {
   return core_->progress.epochs.current.completed;
 }

@@ -7,6 +7,7 @@ import json, pathlib, shutil, subprocess, sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 CALLBACKS = {"EarlyStopping", "Timer"}
+SCHEDULERS = {"StepLR", "ReduceLROnPlateau"}
 
 
 def there(scenario):
@@ -16,7 +17,7 @@ def there(scenario):
     return not (
         any(c["type"] not in CALLBACKS for callbacks in lists for c in callbacks)
         or any("ckpt" in a for a in scenario["actions"])
-        or any(k in module for k in ("schedulers", "manual"))
+        or any(s["type"] not in SCHEDULERS for s in module.get("schedulers", []))
         or any("enable_checkpointing" in t for t in [trainer] + [a.get("trainer", {}) for a in scenario["actions"]])
         or trainer.get("precision", "32-true") in ("64-true", "16-true", "bf16-true", "16-mixed", "bf16-mixed"))
 
