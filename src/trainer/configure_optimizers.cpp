@@ -172,11 +172,12 @@ void check_several(const std::vector<OptimizerEntry>& entries) {
 }  // namespace
 
 void TrainerCore::configure_optimizers() {
+  optimizers.clear();
+  optimizer_entries.clear();
+  schedulers.clear();
   OptimizerConfig config =
       hook_module(Hook::kConfigureOptimizers,
                   [](Module& m) { return m.configure_optimizers(); });
-  optimizers.clear();
-  schedulers.clear();
   optimizer_entries = std::move(config.entries());
   if (optimizer_entries.empty()) {
     log_warning(
@@ -207,6 +208,25 @@ void TrainerCore::configure_optimizers() {
   if (optimizer_entries.size() > 1 && !manual()) {
     check_several(optimizer_entries);
   }
+}
+
+int64_t TrainerCore::stepping_batches(int64_t batches) const {
+  const auto each = [&](int64_t every) {
+    return batches / every + (batches % every != 0 ? 1 : 0);
+  };
+  // Before configure_optimizers has returned, the Trainer's setting alone is
+  // known.
+  if (optimizer_entries.empty()) return each(options.accumulate_grad_batches);
+  if (optimizer_entries.size() == 1) return each(window(0));
+  int64_t steps = 0;
+  for (int64_t ready = 1; ready <= batches; ++ready) {
+    bool due = ready == batches;
+    for (std::size_t k = 0; k < optimizer_entries.size() && !due; ++k) {
+      due = ready % window(k) == 0;
+    }
+    steps += due ? 1 : 0;
+  }
+  return steps;
 }
 
 TrainerCore::ClipSettings TrainerCore::clip_settings(

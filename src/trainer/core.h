@@ -113,6 +113,8 @@ class TrainerCore {
     const int64_t own = optimizer_entries[k].every_n_batches;
     return own != 1 ? own : options.accumulate_grad_batches;
   }
+  /// Of so many batches of an epoch, those on which an optimizer steps.
+  int64_t stepping_batches(int64_t batches) const;
   /// How the optimizer's gradients are to be clipped.
   struct ClipSettings {
     std::optional<double> value{};

@@ -77,6 +77,7 @@ TEST(SeveralOptimizers, ABatchOnWhichNobodyStepsIsNoGlobalStep) {
   Trainer trainer(quiet({.max_epochs = 1}));
   trainer.fit(model, line_batches(7));
   EXPECT_EQ(trainer.global_step(), 5);  // 2, 3, 4, 6, 7
+  EXPECT_EQ(trainer.estimated_stepping_batches(), 5);
 }
 
 TEST(SeveralOptimizers, AValidationInBetweenKeepsOpenWindows) {
