@@ -17,8 +17,8 @@ namespace bolt::detail {
 AutomaticOptimization::AutomaticOptimization(TrainerCore& core)
     : core_(core), step_closure_([this] { return step_closure(); }) {}
 
-StepOutput AutomaticOptimization::run(const AnyBatch& batch,
-                                      StepContext& step) {
+const StepOutput& AutomaticOptimization::run(const AnyBatch& batch,
+                                             StepContext& step) {
   // The closure's: it outlives the step where somebody keeps it.
   struct Clear {
     StepContext*& step;
@@ -34,7 +34,7 @@ StepOutput AutomaticOptimization::run(const AnyBatch& batch,
   } else {
     step_several();
   }
-  return std::exchange(output_, {});
+  return output_;
 }
 
 // -- one optimizer: all that a step needs runs in its closure ----------------

@@ -17,8 +17,9 @@ class AutomaticOptimization {
  public:
   explicit AutomaticOptimization(TrainerCore& core);
 
-  StepOutput run(const AnyBatch& batch, StepContext& step);
-  /// Lets go of what an exception left here.
+  /// What the step gave; it stays here until `release()`.
+  const StepOutput& run(const AnyBatch& batch, StepContext& step);
+  /// Lets go of the output.
   void release() { output_ = {}; }
 
  private:

@@ -224,8 +224,10 @@ bool FitLoop::advance() {
     batches.is_last_batch = true;
   } else {
     batches.counts.increment_started();
-    output_ = core_.manual() ? manual_.run(fetched_->batch, step)
-                             : automatic_.run(fetched_->batch, step);
+    const StepOutput& output = core_.manual()
+                                   ? manual_.run(fetched_->batch, step)
+                                   : automatic_.run(fetched_->batch, step);
+    output_ = &output;
   }
   batches.counts.increment_processed();
 
@@ -236,10 +238,10 @@ bool FitLoop::advance() {
   {
     const HookScope scope(*core_.module, Hook::kOnTrainBatchEnd);
     for (const auto& callback : core_.callbacks) {
-      callback->on_train_batch_end(core_.trainer, *core_.module, output_,
+      callback->on_train_batch_end(core_.trainer, *core_.module, *output_,
                                    fetched_->batch, step);
     }
-    ((*core_.module).*TrainerAccess::on_train_batch_end)(output_,
+    ((*core_.module).*TrainerAccess::on_train_batch_end)(*output_,
                                                          fetched_->batch, step);
   }
   core_.log.on_batch_end();
@@ -247,7 +249,7 @@ bool FitLoop::advance() {
   log_step_metrics();
 
   // Let go before the next forward pass needs the memory.
-  output_ = {};
+  release_output();
   fetched_->batch.reset();
   return true;
 }
@@ -272,6 +274,15 @@ void FitLoop::end_batch() {
     for (const auto& logger : core_.log.loggers) logger->save();
   }
   core_.check_signals();
+}
+
+void FitLoop::release_output() {
+  output_ = nullptr;
+  if (core_.manual()) {
+    manual_.release();
+  } else {
+    automatic_.release();
+  }
 }
 
 // -- schedules ----------------------------------------------------------------

@@ -65,6 +65,7 @@ class FitLoop {
   bool epoch_done();
   bool advance();
   void end_batch();
+  void release_output();
 
   void update_schedulers(Interval interval, bool plateau);
 
@@ -93,7 +94,7 @@ class FitLoop {
 
   // The batch at work.
   Fetcher::Fetched* fetched_ = nullptr;
-  StepOutput output_{};
+  const StepOutput* output_ = nullptr;
 };
 
 }  // namespace bolt::detail

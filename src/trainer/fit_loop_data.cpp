@@ -52,9 +52,10 @@ void FitLoop::forget_data() {
 
 void FitLoop::release() {
   fetched_ = nullptr;
-  output_ = {};
+  output_ = nullptr;
   automatic_.release();
   manual_.release();
+  manual_.untoggle_all();
   if (fetcher_) close_loaders(fetcher_->loaders(), core_.options);
   fetcher_.reset();
   validation_.release();

@@ -31,7 +31,8 @@ Parameters parameters_of(torch::optim::Optimizer& optimizer) {
 
 }  // namespace
 
-StepOutput ManualOptimization::run(const AnyBatch& batch, StepContext& step) {
+const StepOutput& ManualOptimization::run(const AnyBatch& batch,
+                                          StepContext& step) {
   // Steps count inside of the training step only.
   struct Running {
     bool& flag;
@@ -40,10 +41,9 @@ StepOutput ManualOptimization::run(const AnyBatch& batch, StepContext& step) {
   } const running(running_);
   batch_idx_ = step.batch_idx;
   const HookScope scope(*core_.module, Hook::kTrainingStep);
-  StepOutput output =
-      ((*core_.module).*TrainerAccess::training_step)(batch, step);
-  output.detach();
-  return output;
+  output_ = ((*core_.module).*TrainerAccess::training_step)(batch, step);
+  output_.detach();
+  return output_;
 }
 
 void ManualOptimization::backward(const at::Tensor& loss) {
@@ -125,7 +125,7 @@ void ManualOptimization::untoggle(torch::optim::Optimizer& optimizer) {
   toggled_.clear();
 }
 
-void ManualOptimization::release() {
+void ManualOptimization::untoggle_all() {
   for (Toggled& each : toggled_) {
     each.parameter.set_requires_grad(each.required_grad);
   }

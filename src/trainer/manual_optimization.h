@@ -19,7 +19,8 @@ class ManualOptimization {
  public:
   explicit ManualOptimization(TrainerCore& core) : core_(core) {}
 
-  StepOutput run(const AnyBatch& batch, StepContext& step);
+  /// What the step gave; it stays here until `release()`.
+  const StepOutput& run(const AnyBatch& batch, StepContext& step);
 
   void backward(const at::Tensor& loss);
   at::Tensor step(torch::optim::Optimizer& optimizer,
@@ -27,8 +28,10 @@ class ManualOptimization {
   void zero_grad(torch::optim::Optimizer& optimizer);
   void toggle(torch::optim::Optimizer& optimizer);
   void untoggle(torch::optim::Optimizer& optimizer);
+  /// Lets go of the output.
+  void release() { output_ = {}; }
   /// Undoes a toggle that an exception left behind.
-  void release();
+  void untoggle_all();
 
   /// Whether gradients stay in this process.
   bool& sync_blocked() { return sync_blocked_; }
@@ -40,6 +43,7 @@ class ManualOptimization {
   };
 
   TrainerCore& core_;
+  StepOutput output_{};
   bool running_ = false;
   int64_t batch_idx_ = 0;
   bool sync_blocked_ = false;
