@@ -32,7 +32,14 @@ int64_t GradientAccumulationScheduler::factor_of(int64_t epoch) const {
   return std::prev(scheduling_.upper_bound(epoch))->second;
 }
 
-void GradientAccumulationScheduler::on_train_start(Trainer& trainer, Module&) {
+void GradientAccumulationScheduler::on_train_start(Trainer& trainer,
+                                                   Module& module) {
+  if (!module.automatic_optimization) {
+    throw ConfigError({.where = "GradientAccumulationScheduler",
+                       .what = "the module optimizes by hand, so that it alone "
+                               "says when to step",
+                       .tip = "leave the callback out"});
+  }
   if (const int64_t own = trainer.accumulate_grad_batches(); own != 1) {
     throw ConfigError({.where = "GradientAccumulationScheduler",
                        .what = "the Trainer accumulates too",

@@ -8,6 +8,7 @@
 #include <torchbolt/data/batch.h>
 #include <torchbolt/trainer/trainer.h>
 
+#include <map>
 #include <typeinfo>
 
 namespace bolt {
@@ -74,16 +75,25 @@ void LearningRateMonitor::on_train_epoch_start(Trainer& trainer, Module&) {
 
 MetricMap LearningRateMonitor::values(Trainer& trainer, Interval at) const {
   MetricMap found;
-  if (trainer.optimizers().empty()) return found;
-  torch::optim::Optimizer& optimizer = *trainer.optimizers().front();
-  const std::string by_class = "lr-" + class_of(optimizer);
+  const auto& optimizers = trainer.optimizers();
   const auto& schedules = trainer.lr_scheduler_configs();
-  for (const LRSchedulerConfig& schedule : schedules) {
-    if (options_.logging_interval || schedule.interval == at) {
-      add(found, optimizer, schedule.name.value_or(by_class));
+  std::map<std::string, int> of_class;
+  for (std::size_t k = 0; k < optimizers.size(); ++k) {
+    torch::optim::Optimizer& optimizer = *optimizers[k];
+    std::string by_class = "lr-" + class_of(optimizer);
+    if (const int before = of_class[by_class]++; before > 0) {
+      by_class += "-" + std::to_string(before);
     }
+    bool scheduled = false;
+    for (const LRSchedulerConfig& schedule : schedules) {
+      if (schedule.optimizer_idx != k) continue;
+      scheduled = true;
+      if (options_.logging_interval || schedule.interval == at) {
+        add(found, optimizer, schedule.name.value_or(by_class));
+      }
+    }
+    if (!scheduled) add(found, optimizer, by_class);
   }
-  if (schedules.empty()) add(found, optimizer, by_class);
   return found;
 }
 

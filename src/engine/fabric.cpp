@@ -73,14 +73,14 @@ void Fabric::zero_grad(torch::optim::Optimizer& optimizer) const {
   }
 }
 
-void Fabric::clip_gradients(torch::optim::Optimizer& optimizer, double value,
-                            ClipAlgorithm algorithm) const {
+at::Tensor Fabric::clip_gradients(torch::optim::Optimizer& optimizer,
+                                  double value, ClipAlgorithm algorithm) const {
   const std::vector<at::Tensor> gradients = optim::gradients(optimizer);
   if (algorithm == ClipAlgorithm::kNorm) {
-    optim::clip_grad_norm(gradients, value);
-  } else {
-    optim::clip_grad_value(gradients, value);
+    return optim::clip_grad_norm(gradients, value);
   }
+  optim::clip_grad_value(gradients, value);
+  return {};
 }
 
 void Fabric::step(torch::optim::Optimizer& optimizer,

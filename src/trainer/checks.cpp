@@ -1,7 +1,7 @@
 #include "trainer/checks.h"
 
 #include <ATen/ATen.h>
-#include <torch/optim/sgd.h>
+#include <torch/optim/optimizer.h>
 
 #include <cmath>
 #include <filesystem>
@@ -13,6 +13,18 @@
 #include "trainer/core.h"
 
 namespace bolt::detail {
+namespace {
+
+bool trains(torch::optim::Optimizer& optimizer, const at::Tensor& parameter) {
+  for (const auto& group : optimizer.param_groups()) {
+    for (const at::Tensor& each : group.params()) {
+      if (each.is_same(parameter)) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
 
 void check_loss(const at::Tensor& loss, const TrainerCore& core,
                 int64_t batch_idx) {
@@ -37,6 +49,28 @@ void check_loss(const at::Tensor& loss, const TrainerCore& core,
                .expected = "a finite loss",
                .tip = "look at this batch, lower the learning rate, or clip "
                       "gradients"});
+}
+
+void check_gradients(torch::optim::Optimizer& optimizer,
+                     const TrainerCore& core, int64_t batch_idx) {
+  if (!core.options.detect_anomaly) return;
+  const at::NoGradGuard no_grad;
+  for (const auto& parameter : core.module->named_parameters()) {
+    const at::Tensor& gradient = parameter->grad();
+    if (!gradient.defined() || !trains(optimizer, *parameter)) continue;
+    if (at::isfinite(gradient).all().item<bool>()) continue;
+    throw Error(
+        {.where = "backward",
+         .what = "a gradient is not finite, at epoch " +
+                 std::to_string(core.progress.epochs.current.completed) +
+                 ", batch " + std::to_string(batch_idx) + ", global step " +
+                 std::to_string(core.global_step()),
+         .got =
+             "NaN or infinity in the gradient of \"" + parameter.key() + "\"",
+         .expected = "finite gradients",
+         .tip = "look at this batch, lower the learning rate, or clip "
+                "gradients"});
+  }
 }
 
 ConfigError missing_metric(std::string_view who, const std::string& monitor,
@@ -112,27 +146,9 @@ void check_mode(DataStage stage, const CombinedSource& combined) {
                                      : "sequential"});
 }
 
-void check_scheduler(const LRSchedulerConfig& config) {
-  const auto refuse = [](std::string what, std::string tip) {
-    throw ConfigError({.where = "configure_optimizers",
-                       .what = std::move(what),
-                       .tip = std::move(tip)});
-  };
-  if (!config.scheduler) {
-    refuse("a schedule's config has no scheduler", "set .scheduler");
-  }
-  if (config.frequency < 1) {
-    refuse("a schedule's frequency must be at least 1", "set .frequency = 1");
-  }
-  if (config.scheduler->reduce_on_plateau() && !config.monitor) {
-    refuse("a plateau scheduler needs a metric to watch",
-           "set .monitor to a logged metric");
-  }
-}
-
-std::shared_ptr<torch::optim::Optimizer> no_optimizer() {
-  return std::make_shared<torch::optim::SGD>(
-      std::vector<at::Tensor>{at::zeros({0})}, 0.0);
+std::string describe_optimizer(const std::string& name, std::size_t index) {
+  return name.empty() ? "optimizer " + std::to_string(index)
+                      : "optimizer \"" + name + "\"";
 }
 
 ConfigError not_yet(std::string_view what, std::string_view got) {

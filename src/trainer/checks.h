@@ -5,7 +5,6 @@
 #include <torchbolt/core/log.h>
 #include <torchbolt/data/combined_loader.h>
 #include <torchbolt/data/loader.h>
-#include <torchbolt/optim/optimizer_config.h>
 #include <torchbolt/trainer/log_options.h>
 #include <torchbolt/trainer/options.h>
 
@@ -14,6 +13,10 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+namespace torch::optim {
+class Optimizer;
+}
 
 namespace bolt::detail {
 
@@ -24,6 +27,11 @@ enum class DataStage;
 /// `detect_anomaly`, not finite.
 void check_loss(const at::Tensor& loss, const TrainerCore& core,
                 int64_t batch_idx);
+
+/// Under `detect_anomaly`: throws Error naming the first of the optimizer's
+/// parameters whose gradient is not finite, and the step.
+void check_gradients(torch::optim::Optimizer& optimizer,
+                     const TrainerCore& core, int64_t batch_idx);
 
 /// The error of who watches a metric that isn't there: names those that are.
 ConfigError missing_metric(std::string_view who, const std::string& monitor,
@@ -43,11 +51,8 @@ const CombinedSource* combined_of(const Loaders& loaders);
 /// Throws ConfigError when the stage can't run loaders combined in this way.
 void check_mode(DataStage stage, const CombinedSource& combined);
 
-/// Throws ConfigError when a schedule lacks what it needs.
-void check_scheduler(const LRSchedulerConfig& config);
-
-/// Stands in where the user has no optimizer.
-std::shared_ptr<torch::optim::Optimizer> no_optimizer();
+/// `optimizer "name"`, or `optimizer 2` without one.
+std::string describe_optimizer(const std::string& name, std::size_t index);
 
 /// An argument or feature that is known, and not there yet.
 ConfigError not_yet(std::string_view what, std::string_view got);

@@ -156,7 +156,10 @@ TrainerCore::TrainerCore(Trainer& owner, TrainerOptions arguments)
 TrainerCore::~TrainerCore() { forget_module(); }
 
 void TrainerCore::forget_module() {
-  if (module != nullptr) TrainerAccess::attach(*module, nullptr);
+  if (module != nullptr) {
+    was_manual_ = manual();
+    TrainerAccess::attach(*module, nullptr);
+  }
   for (const auto& callback : callbacks) {
     TrainerAccess::detach(*callback, module);
   }

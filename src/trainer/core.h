@@ -97,6 +97,31 @@ class TrainerCore {
   }
   bool validation_enabled() const;
 
+  // -- optimization --------------------------------------------------------
+
+  /// Whether the module optimizes by itself.
+  bool manual() const {
+    return module != nullptr ? !module->automatic_optimization : was_manual_;
+  }
+  int64_t global_step() const {
+    const Progress& steps =
+        manual() ? progress.manual_steps : progress.optimizer_steps;
+    return steps.total.completed;
+  }
+  /// Batches of the k-th optimizer's window: those that make up one step.
+  int64_t window(std::size_t k) const {
+    const int64_t own = optimizer_entries[k].every_n_batches;
+    return own != 1 ? own : options.accumulate_grad_batches;
+  }
+  /// Of so many batches of an epoch, those on which an optimizer steps.
+  int64_t stepping_batches(int64_t batches) const;
+  /// How the optimizer's gradients are to be clipped.
+  struct ClipSettings {
+    std::optional<double> value{};
+    std::optional<ClipAlgorithm> algorithm{};
+  };
+  ClipSettings clip_settings(const torch::optim::Optimizer& optimizer) const;
+
   Trainer& trainer;
   /// The arguments; those that depend on others are filled in.
   TrainerOptions options;
@@ -125,6 +150,8 @@ class TrainerCore {
   RunRequest request{};
 
   std::vector<std::shared_ptr<torch::optim::Optimizer>> optimizers{};
+  /// Their settings; the schedules are all in `schedulers`.
+  std::vector<OptimizerEntry> optimizer_entries{};
   std::vector<LRSchedulerConfig> schedulers{};
 
   std::unique_ptr<FitLoop> fit_loop;
@@ -146,6 +173,7 @@ class TrainerCore {
   void attach_callbacks();
   void verify() const;
   void verify_fit() const;
+  void verify_manual() const;
   void warn_of_transfer_hooks() const;
   void resolve_epoch_limits();
   void prepare();
@@ -162,6 +190,7 @@ class TrainerCore {
   std::map<const Callback*, CallbackHandle> own_handles_{};
   std::vector<std::shared_ptr<Callback>> own_callbacks_{};
   std::unique_ptr<SignalSource> signals_{};
+  bool was_manual_ = false;
 };
 
 /// Fills in and checks the arguments (options.cpp). Throws ConfigError.

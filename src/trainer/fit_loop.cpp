@@ -1,9 +1,7 @@
 #include "trainer/fit_loop.h"
 
 #include <ATen/ATen.h>
-#include <torch/optim/optimizer.h>
 #include <torchbolt/core/error.h>
-#include <torchbolt/trainer/monitor.h>
 
 #include <chrono>
 #include <cmath>
@@ -15,8 +13,9 @@
 #include "trainer/modes.h"
 
 // The training loop. Read from the top: run() is a fit, run_epoch() an epoch,
-// advance() a batch, optimize() the step of the optimizer. The order of hooks
-// and counters is Lightning's, and documented in docs/hooks.md.
+// advance() a batch; automatic_optimization.cpp has the step of the optimizer.
+// The order of hooks and counters is Lightning's, and documented in
+// docs/hooks.md.
 
 namespace bolt::detail {
 namespace {
@@ -31,7 +30,8 @@ constexpr double kLongWait = 0.2;
 FitLoop::FitLoop(TrainerCore& core)
     : core_(core),
       validation_(core, Stage::kFit),
-      step_closure_([this] { return step_closure(); }) {}
+      automatic_(core),
+      manual_(core) {}
 
 void FitLoop::run() {
   const at::AutoGradMode grad(true);
@@ -54,7 +54,7 @@ bool FitLoop::done() {
     return true;
   }
   const int64_t max_steps = core_.options.max_steps;
-  if (max_steps != -1 && core_.trainer.global_step() >= max_steps) {
+  if (max_steps != -1 && core_.global_step() >= max_steps) {
     log_info("[Trainer.fit] stopped: max_steps=" + std::to_string(max_steps) +
              " reached");
     return true;
@@ -150,7 +150,7 @@ void FitLoop::warn_of_short_pass() {
 
 bool FitLoop::epoch_done() {
   const int64_t max_steps = core_.options.max_steps;
-  if (max_steps != -1 && core_.trainer.global_step() >= max_steps) return true;
+  if (max_steps != -1 && core_.global_step() >= max_steps) return true;
   if (last_batch_reached()) return true;
   if (!core_.should_stop) return false;
   if (can_stop_early()) return true;
@@ -225,7 +225,10 @@ bool FitLoop::advance() {
     batches.is_last_batch = true;
   } else {
     batches.counts.increment_started();
-    optimize(step);
+    const StepOutput& output = core_.manual()
+                                   ? manual_.run(fetched_->batch, step)
+                                   : automatic_.run(fetched_->batch, step);
+    output_ = &output;
   }
   batches.counts.increment_processed();
 
@@ -236,10 +239,10 @@ bool FitLoop::advance() {
   {
     const HookScope scope(*core_.module, Hook::kOnTrainBatchEnd);
     for (const auto& callback : core_.callbacks) {
-      callback->on_train_batch_end(core_.trainer, *core_.module, output_,
+      callback->on_train_batch_end(core_.trainer, *core_.module, *output_,
                                    fetched_->batch, step);
     }
-    ((*core_.module).*TrainerAccess::on_train_batch_end)(output_,
+    ((*core_.module).*TrainerAccess::on_train_batch_end)(*output_,
                                                          fetched_->batch, step);
   }
   core_.log.on_batch_end();
@@ -247,7 +250,7 @@ bool FitLoop::advance() {
   log_step_metrics();
 
   // Let go before the next forward pass needs the memory.
-  output_ = {};
+  release_output();
   fetched_->batch.reset();
   return true;
 }
@@ -257,7 +260,7 @@ void FitLoop::end_batch() {
     const LogBook::Bookmark bookmark = core_.log.suspend(&validation_.store());
     core_.stage = RunningStage::kValidate;
     const auto started = core_.clock.now();
-    if (!should_accumulate()) {
+    if (!inside_window()) {
       core_.hook_module(Hook::kOnValidationModelZeroGrad,
                         [](Module& m) { m.on_validation_model_zero_grad(); });
     }
@@ -274,131 +277,12 @@ void FitLoop::end_batch() {
   core_.check_signals();
 }
 
-// -- the optimizer step ------------------------------------------------------
-
-void FitLoop::optimize(StepContext& step) {
-  // The closure's: it outlives the step where somebody keeps it.
-  struct Clear {
-    StepContext*& step;
-    ~Clear() { step = nullptr; }
-  } const clear{step_};
-  step_ = &step;
-  if (should_accumulate()) {
-    closure();
-    return;
-  }
-  core_.progress.optimizer_steps.increment_ready();
-  closure_ran_ = false;
-  core_.hook_module(Hook::kOptimizerStep, [&](Module& m) {
-    m.optimizer_step(core_.progress.epochs.current.completed, step.batch_idx,
-                     *core_.optimizers.front(), step_closure_);
-  });
-  if (!closure_ran_) {
-    throw ConfigError({.where = "optimizer_step",
-                       .what = "the closure was not called, so that nothing "
-                               "was trained",
-                       .tip = "call optimizer.step(closure), or closure() "
-                              "before optimizer.step()"});
-  }
-  core_.progress.optimizer_steps.increment_completed();
-}
-
-// What the optimizer calls to get gradients that are ready to use.
-at::Tensor FitLoop::step_closure() {
-  at::Tensor loss = closure();
-  torch::optim::Optimizer& optimizer = *core_.optimizers.front();
-  core_.hook(Hook::kOnBeforeOptimizerStep, &Callback::on_before_optimizer_step,
-             &Module::on_before_optimizer_step, optimizer);
-  core_.hook_module(Hook::kConfigureGradientClipping, [&](Module& m) {
-    m.configure_gradient_clipping(optimizer, core_.options.gradient_clip_val,
-                                  core_.options.gradient_clip_algorithm);
-  });
-  return loss;
-}
-
-at::Tensor FitLoop::closure() {
-  if (step_ == nullptr) {
-    throw ConfigError({.where = "optimizer_step",
-                       .what = "the closure was called after its step",
-                       .tip = "call it in optimizer_step only"});
-  }
-  const at::AutoGradMode grad(true);
-  closure_ran_ = true;
-  compute_loss();
-  zero_grad();
-  if (!output_.loss().defined()) return {};
-  backward();
-  return output_.loss();
-}
-
-void FitLoop::compute_loss() {
-  output_ = {};
-  {
-    const HookScope scope(*core_.module, Hook::kTrainingStep);
-    output_ = ((*core_.module).*TrainerAccess::training_step)(fetched_->batch,
-                                                              *step_);
-  }
-  if (!output_.loss().defined()) {
-    core_.once.warning(
-        "[training_step] returned no loss; the step is made without one");
-    return;
-  }
-  check_loss(output_.loss(), core_, step_->batch_idx);
-  const int64_t batches = core_.options.accumulate_grad_batches;
-  if (batches != 1) {
-    output_ = StepOutput(output_.loss() / batches, output_.extra());
-  }
-}
-
-void FitLoop::zero_grad() {
-  if (step_->batch_idx % core_.options.accumulate_grad_batches != 0) return;
-  torch::optim::Optimizer& optimizer = *core_.optimizers.front();
-  Progress& zero_grads = core_.progress.zero_grads;
-  zero_grads.increment_ready();
-  core_.hook(Hook::kOnBeforeZeroGrad, &Callback::on_before_zero_grad,
-             &Module::on_before_zero_grad, optimizer);
-  zero_grads.increment_started();
-  core_.hook_module(Hook::kOptimizerZeroGrad, [&](Module& m) {
-    m.optimizer_zero_grad(core_.progress.epochs.current.completed,
-                          step_->batch_idx, optimizer);
-  });
-  zero_grads.increment_completed();
-}
-
-void FitLoop::backward() {
-  core_.hook(Hook::kOnBeforeBackward, &Callback::on_before_backward,
-             &Module::on_before_backward, output_.loss());
-  core_.hook_module(Hook::kBackward,
-                    [&](Module& m) { m.backward(output_.loss()); });
-  core_.hook(Hook::kOnAfterBackward, &Callback::on_after_backward,
-             &Module::on_after_backward);
-  output_.detach();
-}
-
-void FitLoop::update_schedulers(Interval interval, bool plateau) {
-  if (core_.schedulers.empty()) return;
-  if (interval == Interval::kStep && should_accumulate()) return;
-  const FitProgress& progress = core_.progress;
-  const int64_t index = interval == Interval::kStep
-                            ? progress.batches.counts.current.ready
-                            : progress.epochs.current.completed + 1;
-  for (LRSchedulerConfig& config : core_.schedulers) {
-    LRScheduler& scheduler = *config.scheduler;
-    if (scheduler.reduce_on_plateau() != plateau ||
-        config.interval != interval || index % config.frequency != 0) {
-      continue;
-    }
-    std::optional<double> metric;
-    if (plateau) {
-      metric = monitored_metric(core_.trainer, "ReduceLROnPlateau",
-                                *config.monitor, config.strict, true);
-      if (!metric) continue;
-    }
-    core_.progress.schedulers.increment_ready();
-    core_.hook_module(Hook::kLRSchedulerStep, [&](Module& m) {
-      m.lr_scheduler_step(scheduler, metric);
-    });
-    core_.progress.schedulers.increment_completed();
+void FitLoop::release_output() {
+  output_ = nullptr;
+  if (core_.manual()) {
+    manual_.release();
+  } else {
+    automatic_.release();
   }
 }
 
@@ -406,18 +290,12 @@ void FitLoop::update_schedulers(Interval interval, bool plateau) {
 
 bool FitLoop::can_stop_early() const {
   return core_.progress.epochs.current.processed >= core_.min_epochs &&
-         core_.trainer.global_step() >= core_.options.min_steps.value_or(0);
+         core_.global_step() >= core_.options.min_steps.value_or(0);
 }
 
 bool FitLoop::last_batch_reached() const {
   const BatchProgress& batches = core_.progress.batches;
   return batches.counts.current.ready == max_batches_ || batches.is_last_batch;
-}
-
-bool FitLoop::should_accumulate() const {
-  const int64_t ready = core_.progress.batches.counts.current.ready;
-  return ready % core_.options.accumulate_grad_batches != 0 &&
-         !last_batch_reached();
 }
 
 void FitLoop::log_step_metrics() {

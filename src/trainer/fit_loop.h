@@ -1,18 +1,19 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
 #include <torchbolt/trainer/step.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
 
+#include "trainer/automatic_optimization.h"
 #include "trainer/evaluation_loop.h"
 #include "trainer/fetcher.h"
 #include "trainer/log_store.h"
+#include "trainer/manual_optimization.h"
 
 namespace bolt::detail {
 
@@ -43,7 +44,11 @@ class FitLoop {
   const DataWait& epoch_wait() const { return epoch_wait_; }
   const DataWait& fit_wait() const { return fit_wait_; }
   LogStore& store() { return store_; }
+  /// Whether no optimizer steps on this batch.
   bool should_accumulate() const;
+  /// Whether the k-th optimizer steps on this batch.
+  bool steps_now(std::size_t k) const;
+  ManualOptimization& manual() { return manual_; }
   /// Whether `min_epochs` and `min_steps` allow to stop.
   bool can_stop_early() const;
   /// Whether the running epoch is one that validates.
@@ -63,17 +68,12 @@ class FitLoop {
   bool epoch_done();
   bool advance();
   void end_batch();
+  void release_output();
 
-  // The optimizer step.
-  void optimize(StepContext& step);
-  at::Tensor closure();
-  at::Tensor step_closure();
-  void compute_loss();
-  void zero_grad();
-  void backward();
   void update_schedulers(Interval interval, bool plateau);
 
   bool last_batch_reached() const;
+  bool inside_window() const;
   bool validation_is_due() const;
   void decide_validation_interval(bool sized);
   void log_step_metrics();
@@ -81,6 +81,8 @@ class FitLoop {
   TrainerCore& core_;
   LogStore store_{true};
   EvaluationLoop validation_;
+  AutomaticOptimization automatic_;
+  ManualOptimization manual_;
   std::optional<Fetcher> fetcher_{};
   bool pass_is_fresh_ = false;
   int64_t max_batches_ = kUnknownBatches;
@@ -96,10 +98,7 @@ class FitLoop {
 
   // The batch at work.
   Fetcher::Fetched* fetched_ = nullptr;
-  StepContext* step_ = nullptr;
-  StepOutput output_{};
-  bool closure_ran_ = false;
-  std::function<at::Tensor()> step_closure_{};
+  const StepOutput* output_ = nullptr;
 };
 
 }  // namespace bolt::detail

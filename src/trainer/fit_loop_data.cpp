@@ -60,7 +60,10 @@ void FitLoop::forget_data() {
 
 void FitLoop::release() {
   fetched_ = nullptr;
-  output_ = {};
+  output_ = nullptr;
+  automatic_.release();
+  manual_.release();
+  manual_.untoggle_all();
   const std::optional<Fetcher> fetcher = std::exchange(fetcher_, std::nullopt);
   Attempts attempts;
   attempts.make([&] {

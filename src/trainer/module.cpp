@@ -157,26 +157,27 @@ at::Device Module::device() const {
   return all.empty() ? at::Device(at::kCPU) : all.front().device();
 }
 
-void Module::clip_gradients(torch::optim::Optimizer& optimizer,
-                            std::optional<double> clip_val,
-                            std::optional<ClipAlgorithm> by) {
-  const TrainerOptions& options = trainer().options();
+at::Tensor Module::clip_gradients(torch::optim::Optimizer& optimizer,
+                                  std::optional<double> clip_val,
+                                  std::optional<ClipAlgorithm> by) {
+  const auto [of_value, of_algorithm] =
+      detail::TrainerAccess::core(trainer()).clip_settings(optimizer);
   const auto agree = [](std::string_view name, const auto& mine,
                         const auto& trainers) {
     if (!mine || !trainers || *mine == *trainers) return;
     throw ConfigError(
         {.where = "clip_gradients",
-         .what = std::string(name) + " differs from the Trainer's argument",
+         .what = std::string(name) +
+                 " differs from the Trainer's argument, or the optimizer's",
          .tip = "set it in one of the two places"});
   };
-  agree("the value", clip_val, options.gradient_clip_val);
-  agree("the algorithm", by, options.gradient_clip_algorithm);
-  const std::optional<double> value =
-      clip_val ? clip_val : options.gradient_clip_val;
-  if (!value || *value <= 0) return;
-  const ClipAlgorithm algorithm = by.value_or(
-      options.gradient_clip_algorithm.value_or(ClipAlgorithm::kNorm));
-  trainer().fabric().clip_gradients(optimizer, *value, algorithm);
+  agree("the value", clip_val, of_value);
+  agree("the algorithm", by, of_algorithm);
+  const std::optional<double> value = clip_val ? clip_val : of_value;
+  if (!value || *value <= 0) return {};
+  const ClipAlgorithm algorithm =
+      by.value_or(of_algorithm.value_or(ClipAlgorithm::kNorm));
+  return trainer().fabric().clip_gradients(optimizer, *value, algorithm);
 }
 
 }  // namespace bolt

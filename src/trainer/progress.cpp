@@ -72,7 +72,7 @@ State FitProgress::state() const {
       State::map({{"optimizer", optimizer}});
   state["epoch_loop.manual_optimization.state_dict"] = State::map();
   state["epoch_loop.manual_optimization.optim_step_progress"] =
-      Progress{{}, {}, CountKinds::kReadyCompleted}.state();
+      manual_steps.state();
   state["epoch_loop.val_loop.state_dict"] = State::map();
   state["epoch_loop.val_loop.batch_progress"] = validation.state();
   state["epoch_progress"] = epochs.state();
@@ -89,6 +89,8 @@ void FitProgress::load_state(const State& state) {
           .at("optimizer");
   optimizer_steps.load_state(optimizer.at("step"));
   zero_grads.load_state(optimizer.at("zero_grad"));
+  manual_steps.load_state(
+      state.at("epoch_loop.manual_optimization.optim_step_progress"));
   validation.load_state(state.at("epoch_loop.val_loop.batch_progress"));
   epochs.load_state(state.at("epoch_progress"));
 }

@@ -1,7 +1,6 @@
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <torch/csrc/autograd/anomaly_mode.h>
-#include <torch/optim/optimizer.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/metrics/metric.h>
 #include <torchbolt/state/rng.h>
@@ -222,25 +221,6 @@ void TrainerCore::setup_engine() {
     metric->to(fabric.device());
   }
   if (*function == Stage::kFit) configure_optimizers();
-}
-
-void TrainerCore::configure_optimizers() {
-  OptimizerConfig config =
-      hook_module(Hook::kConfigureOptimizers,
-                  [](Module& m) { return m.configure_optimizers(); });
-  optimizers.clear();
-  schedulers = std::move(config.schedulers());
-  if (config.optimizer() == nullptr) {
-    log_warning(
-        "[configure_optimizers] returned no optimizer; the fit runs "
-        "without one");
-    optimizers.push_back(no_optimizer());
-  } else {
-    optimizers.push_back(config.optimizer());
-  }
-  for (const LRSchedulerConfig& scheduler : schedulers) {
-    check_scheduler(scheduler);
-  }
 }
 
 void TrainerCore::log_hyperparameters() {

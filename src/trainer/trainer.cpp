@@ -73,9 +73,7 @@ void Trainer::request_stop() { core_->should_stop = true; }
 void Trainer::set_should_stop(bool stop) { core_->should_stop = stop; }
 bool Trainer::should_stop() const { return core_->should_stop; }
 
-int64_t Trainer::global_step() const {
-  return core_->progress.optimizer_steps.total.completed;
-}
+int64_t Trainer::global_step() const { return core_->global_step(); }
 int64_t Trainer::current_epoch() const {
   return core_->progress.epochs.current.completed;
 }
@@ -127,8 +125,7 @@ int64_t Trainer::estimated_stepping_batches() {
   if (core_->status == RunStatus::kRunning) core_->fit_loop->setup_data();
   const int64_t batches = num_training_batches();
   if (batches == kUnknownBatches) return max_steps;
-  const int64_t every = core_->options.accumulate_grad_batches;
-  const int64_t of_epoch = batches / every + (batches % every != 0 ? 1 : 0);
+  const int64_t of_epoch = core_->stepping_batches(batches);
   int64_t steps = 0;
   if (__builtin_mul_overflow(of_epoch, std::max<int64_t>(core_->max_epochs, 1),
                              &steps)) {

@@ -1,5 +1,6 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
+#include <torchbolt/core/number.h>
 
 #include <string>
 
@@ -99,6 +100,29 @@ void TrainerCore::verify_fit() const {
     log_warning(
         "[Trainer.fit] there is a validation_step and no val loader; "
         "validation is left out");
+  }
+  verify_manual();
+}
+
+void TrainerCore::verify_manual() const {
+  if (!manual()) return;
+  const auto refuse = [](std::string_view argument, std::string got,
+                         std::string_view tip) {
+    throw ConfigError({.where = "Trainer.fit",
+                       .what = std::string(argument) +
+                               " is for automatic optimization, and the "
+                               "module's is manual",
+                       .got = std::move(got),
+                       .tip = std::string(tip)});
+  };
+  if (options.gradient_clip_val.value_or(0) > 0) {
+    refuse("gradient_clip_val", brief(*options.gradient_clip_val),
+           "call clip_gradients() in training_step");
+  }
+  if (options.accumulate_grad_batches != 1) {
+    refuse("accumulate_grad_batches",
+           std::to_string(options.accumulate_grad_batches),
+           "make a step on each n-th batch in training_step");
   }
 }
 

@@ -46,6 +46,12 @@ TEST(GradientAccumulationScheduler, RefusesWhatContradicts) {
       has(message_of<ConfigError>([&] { trainer.fit(model, line_batches(4)); }),
           {"accumulate_grad_batches=3"}));
   EXPECT_EQ(trainer.accumulate_grad_batches(), 3);
+  model.automatic_optimization = false;
+  TrainerOptions by_hand = quiet({.max_epochs = 1});
+  by_hand.callbacks = options.callbacks;
+  EXPECT_TRUE(has(message_of<ConfigError>(
+                      [&] { Trainer(by_hand).fit(model, line_batches(4)); }),
+                  {"optimizes by hand"}));
 }
 
 struct Kept final : Logger {
@@ -127,6 +133,26 @@ TEST(LearningRateMonitor, NamesGroupsAndExtras) {
                   {"x/lr-SGD-weight_decay/pg2", 0, 0.1},
                   {"x/lr-SGD/pg1", 0, 1.0},
                   {"x/lr-SGD/pg2", 0, 1.0}}));
+}
+
+struct TwoOptimizers : Line {
+  TwoOptimizers() { automatic_optimization = false; }
+  OptimizerConfig configure_optimizers() override {
+    const auto all = parameters();
+    auto a = std::make_shared<torch::optim::SGD>(std::vector{all[0]}, 0.5);
+    auto b = std::make_shared<torch::optim::SGD>(std::vector{all[1]}, 0.25);
+    return {{.optimizer = a}, {.optimizer = b}};
+  }
+};
+
+TEST(LearningRateMonitor, NumbersOptimizersOfOneClass) {
+  TwoOptimizers model;
+  const auto kept = std::make_shared<Kept>();
+  TrainerOptions options = quiet({.max_epochs = 1, .logger = kept});
+  options.callbacks = {
+      LearningRateMonitor({.logging_interval = Interval::kEpoch})};
+  Trainer(options).fit(model, line_batches(1));
+  EXPECT_EQ(kept->rows, (Rows{{"lr-SGD", 0, 0.5}, {"lr-SGD-1", 0, 0.25}}));
 }
 
 TEST(LearningRateMonitor, CanBeMonitoredAndNeedsALogger) {

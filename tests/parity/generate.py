@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Makes random scenarios of the groups that have no checkpoints.
 
-usage: generate.py COUNT -o FOLDER [--seed N] [--loaders]
+usage: generate.py COUNT -o FOLDER [--seed N] [--loaders] [--optimization]
 
 --loaders: about loaders alone: several of them, combined or not, of unequal lengths, empty, unsized, limited, asked for again.
+--optimization: about optimizers alone: manual optimization with two of them, schedules, clipping, accumulation.
 
 Their traces come from run_lightning.py, which needs PyTorch Lightning (scripts/python_env.sh).
 """
@@ -175,17 +176,77 @@ def make_loaders(r, number):
     return {"name": f"gen-loaders-{number:04d}", "data": data, "module": module, "trainer": trainer, "actions": actions}
 
 
+def schedule(r, manual):
+    out = {"type": "StepLR", "args": {"step_size": r.randint(1, 3), "gamma": r.choice([0.5, 0.9])}}
+    if manual:
+        out["optimizer"] = r.randint(0, 1)
+    elif r.random() < .4:
+        out = {"type": "ReduceLROnPlateau", "args": {"patience": r.randint(0, 1), "factor": 0.5}, "strict": r.random() < .6}
+        if r.random() < .9:
+            out["monitor"] = r.choice(["loss", "loss", "of_val", "none"])
+    if not manual or r.random() < .3:
+        out["interval"], out["frequency"] = r.choice(["step", "epoch"]), r.randint(1, 3)
+    return out
+
+
+def optimizer(r):
+    return r.choice([{"type": "SGD", "lr": 0.1}, {"type": "SGD", "lr": 0.05, "momentum": 0.9, "nesterov": True}, {"type": "AdamW", "lr": 0.01},
+                     {"type": "Adam", "lr": 0.02}, {"type": "Adagrad", "lr": 0.05}, {"type": "RMSprop", "lr": 0.01}])
+
+
+def make_optimization(r, number):
+    """Scenarios about optimizers: who steps when, and what counts."""
+    data = {"batch_size": r.randint(1, 3), "train": [r.randint(1, 8)]}
+    if r.random() < .5:
+        data["val"] = [r.randint(1, 3)]
+    if r.random() < .2:
+        data["sized"] = False
+    manual = r.random() < .6
+    module = {"log": loader_log(r, data, False)}
+    for k in range(r.randint(0, 2)):
+        module["log"].append(rule(r, r.choice(["on_before_optimizer_step", "on_before_backward", "on_after_backward", "on_train_batch_end"]), f"m{k}"))
+    if manual:
+        module["optimizers"] = [optimizer(r), optimizer(r)]
+        module["manual"] = {"every": [r.randint(1, 3), r.randint(1, 3)], "toggle": r.random() < .5, "step_schedulers": r.random() < .5}
+        if r.random() < .4:
+            module["manual"]["clip"] = r.choice([0.05, 0.5])
+    else:
+        module["optimizer"] = optimizer(r)
+    if r.random() < .6:
+        module["schedulers"] = [schedule(r, manual) for _ in range(r.randint(1, 2))]
+    hooks = ["training_step", "on_before_optimizer_step", "on_before_backward", "on_train_batch_end", "on_train_epoch_end"]
+    for key, chance in (("stop_at", .15), ("raise_at", .1)):
+        if r.random() < chance:
+            module[key] = [{"hook": r.choice(hooks), "epoch": r.randint(0, 1)}]
+    if r.random() < .1:
+        module["skip_epoch_at"] = [{"epoch": r.randint(0, 1), "batch_idx": r.randint(0, 3)}]
+    if r.random() < .1:
+        module["none_loss_at"] = [{"batch_idx": r.randint(0, 3)}]
+    trainer = {"max_epochs": r.choice([1, 2, 3]), "log_every_n_steps": r.choice([1, 1, 2, 3])}
+    rare = .05 if manual else .4
+    for key, chance, choices in (
+            ("max_steps", .3, [1, 3, 4, 6, 9]), ("min_steps", .15, [3, 6]), ("accumulate_grad_batches", rare, [2, 3, 4]),
+            ("gradient_clip_val", rare, [0.05, 0.5, 0]), ("val_check_interval", .2, [1, 2, 0.5]), ("check_val_every_n_epoch", .15, [2, None]),
+            ("limit_train_batches", .15, [1, 3, 0.5]), ("num_sanity_val_steps", .3, [0, 1]), ("fast_dev_run", .05, [True, 2]),
+            ("overfit_batches", .07, [2, 0.5])):
+        if r.random() < chance:
+            trainer[key] = r.choice(choices)
+    actions = [{"do": "fit"}] + [{"do": "fit"}] * (r.random() < .15) + [{"do": "validate"}] * ("val" in data and r.random() < .2)
+    return {"name": f"gen-optimization-{number:04d}", "data": data, "module": module, "trainer": trainer, "actions": actions}
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("count", type=int)
     p.add_argument("-o", "--out", type=pathlib.Path, required=True)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--loaders", action="store_true", help="scenarios about loaders alone")
+    p.add_argument("--optimization", action="store_true", help="scenarios about optimizers alone")
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     r = random.Random(a.seed)
     for k in range(a.count):
-        s = make_loaders(r, k) if a.loaders else make(r, k)
+        s = (make_loaders if a.loaders else make_optimization if a.optimization else make)(r, k)
         (a.out / f"{s['name']}.json").write_text(json.dumps(s) + "\n")
     print(f"{a.count} scenarios written")
 

@@ -29,7 +29,8 @@ class TORCHBOLT_API GradientAccumulationScheduler final : public Callback {
   /// Batches of an optimizer step in that epoch.
   int64_t factor_of(int64_t epoch) const;
 
-  /// Throws ConfigError when the Trainer accumulates by itself.
+  /// Throws ConfigError when the Trainer accumulates by itself, or the module
+  /// optimizes by hand.
   void on_train_start(Trainer& trainer, Module&) override;
   void on_train_epoch_start(Trainer& trainer, Module&) override;
   void on_fit_end(Trainer& trainer, Module&) override;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <torchbolt/export.h>
+
 #include <cstdint>
 #include <optional>
 
@@ -9,7 +11,7 @@ namespace bolt::detail {
 /// made ready before anybody asks for them: as far on as the last two passes
 /// were apart. That is 1 for most; 2 where every second epoch validates; 0
 /// where an epoch validates several times.
-class EpochGuess {
+class TORCHBOLT_API EpochGuess {
  public:
   /// A pass of this epoch is coming.
   void tell(int64_t epoch) {

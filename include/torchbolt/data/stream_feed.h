@@ -47,7 +47,7 @@ namespace detail {
 class StreamThreads;
 
 /// A source as the threads see it; one thread uses it at a time.
-class StreamReader {
+class TORCHBOLT_API StreamReader {
  public:
   virtual ~StreamReader() = default;
   virtual void start(const StreamShard& shard) = 0;

@@ -71,9 +71,12 @@ class TORCHBOLT_API Fabric {
   void backward(const at::Tensor& loss) const;
   /// Lets go of the optimizer's gradients.
   void zero_grad(torch::optim::Optimizer& optimizer) const;
-  /// Clips the gradients of the optimizer's parameters in place.
-  void clip_gradients(torch::optim::Optimizer& optimizer, double value,
-                      ClipAlgorithm algorithm = ClipAlgorithm::kNorm) const;
+  /// Clips the gradients of the optimizer's parameters in place. Gives back
+  /// their norm before (0-d, on their device); undefined by value, and without
+  /// gradients.
+  at::Tensor clip_gradients(
+      torch::optim::Optimizer& optimizer, double value,
+      ClipAlgorithm algorithm = ClipAlgorithm::kNorm) const;
   /// One step of the optimizer; with a closure, it computes the gradients
   /// itself by calling that, once or several times.
   void step(torch::optim::Optimizer& optimizer,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <torchbolt/export.h>
+#include <torchbolt/optim/clip_algorithm.h>
 
 #include <cstdint>
 #include <string>
@@ -39,12 +40,6 @@ enum class Precision {
   kBF16True,
   k16Mixed,
   kBF16Mixed,
-};
-
-/// How gradients are clipped.
-enum class ClipAlgorithm {
-  kNorm,   ///< Scales all so that their joint L2 norm is at most the value.
-  kValue,  ///< Clamps each element to ±value.
 };
 
 /// How many devices, or which.

@@ -7,6 +7,8 @@
 #include <torchbolt/optim/adam.h>
 #include <torchbolt/optim/adamw.h>
 #include <torchbolt/optim/clip.h>
+#include <torchbolt/optim/clip_algorithm.h>
+#include <torchbolt/optim/grad_norm.h>
 #include <torchbolt/optim/lbfgs.h>
 #include <torchbolt/optim/lion.h>
 #include <torchbolt/optim/nadam.h>

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <torchbolt/export.h>
+#include <torchbolt/optim/clip_algorithm.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -76,16 +79,41 @@ struct LRSchedulerConfig {
   bool strict = true;
   /// Label for those who report learning rates.
   std::optional<std::string> name{};
+  /// Filled in by the Trainer: which of the fit's optimizers it belongs to.
+  std::size_t optimizer_idx = 0;
+};
+
+/// One of several optimizers, or one with settings of its own.
+struct OptimizerEntry {
+  std::shared_ptr<torch::optim::Optimizer> optimizer{};
+  /// Its schedules.
+  std::vector<LRSchedulerConfig> lr_schedulers{};
+  /// What it is called in `Module::optimizer(name)` and in errors. With several
+  /// optimizers under automatic optimization each needs a name of its own.
+  std::string name{};
+  /// Automatic optimization only: steps on each n-th batch of an epoch, and on
+  /// the last, with the mean of the gradients since its last step. Instead of
+  /// `accumulate_grad_batches`, which then must be 1.
+  int64_t every_n_batches = 1;
+  /// Clips its gradients, whatever the Trainer's `gradient_clip_val` is. Under
+  /// manual optimization: what `clip_gradients` falls back to.
+  std::optional<double> gradient_clip_val{};
+  std::optional<ClipAlgorithm> gradient_clip_algorithm{};
 };
 
 /// What `configure_optimizers` returns: an optimizer, with or without
-/// schedules. Default-constructed it means "none": the run computes gradients
-/// and changes nothing.
+/// schedules, or several. Default-constructed it means "none": the run computes
+/// gradients and changes nothing.
 ///
 ///     return torch::optim::AdamW(parameters(), 1e-3);
 ///
 ///     auto sgd = std::make_shared<torch::optim::SGD>(parameters(), 0.1);
 ///     return {sgd, torch::optim::StepLR(*sgd, 10, 0.5)};
+///
+///     // manual optimization, or, with names, automatic optimization:
+///     return {generator_adam, discriminator_adam};
+///     return {{.optimizer = muon, .name = "matrices", .every_n_batches = 4},
+///             {.optimizer = adamw, .name = "rest", .gradient_clip_val = 1.0}};
 class TORCHBOLT_API OptimizerConfig {
  public:
   OptimizerConfig() = default;
@@ -93,34 +121,44 @@ class TORCHBOLT_API OptimizerConfig {
   template <class O>
     requires std::is_base_of_v<torch::optim::Optimizer, O>
   OptimizerConfig(O optimizer)
-      : optimizer_(std::make_shared<O>(std::move(optimizer))) {}
+      : OptimizerConfig(std::make_shared<O>(std::move(optimizer))) {}
   template <class O>
     requires std::is_base_of_v<torch::optim::Optimizer, O>
   OptimizerConfig(std::shared_ptr<O> optimizer)
-      : optimizer_(std::move(optimizer)) {}
+      : OptimizerConfig(std::move(optimizer),
+                        std::vector<LRSchedulerConfig>()) {}
   template <class O>
     requires std::is_base_of_v<torch::optim::Optimizer, O>
   OptimizerConfig(std::shared_ptr<O> optimizer, LRScheduler scheduler)
-      : optimizer_(std::move(optimizer)),
-        schedulers_{{.scheduler = std::move(scheduler)}} {}
+      : OptimizerConfig(std::move(optimizer),
+                        LRSchedulerConfig{.scheduler = std::move(scheduler)}) {}
   template <class O>
     requires std::is_base_of_v<torch::optim::Optimizer, O>
   OptimizerConfig(std::shared_ptr<O> optimizer, LRSchedulerConfig scheduler)
-      : optimizer_(std::move(optimizer)), schedulers_{std::move(scheduler)} {}
+      : OptimizerConfig(std::move(optimizer),
+                        std::vector{std::move(scheduler)}) {}
   template <class O>
     requires std::is_base_of_v<torch::optim::Optimizer, O>
   OptimizerConfig(std::shared_ptr<O> optimizer,
                   std::vector<LRSchedulerConfig> schedulers)
-      : optimizer_(std::move(optimizer)), schedulers_(std::move(schedulers)) {}
+      : entries_{{.optimizer = std::move(optimizer),
+                  .lr_schedulers = std::move(schedulers)}} {}
 
-  const std::shared_ptr<torch::optim::Optimizer>& optimizer() const {
-    return optimizer_;
-  }
-  std::vector<LRSchedulerConfig>& schedulers() { return schedulers_; }
+  /// Several optimizers.
+  template <class... O>
+    requires(sizeof...(O) >= 2 &&
+             (std::is_base_of_v<torch::optim::Optimizer, O> && ...))
+  OptimizerConfig(std::shared_ptr<O>... optimizers)
+      : entries_{OptimizerEntry{.optimizer = std::move(optimizers)}...} {}
+  OptimizerConfig(std::initializer_list<OptimizerEntry> entries)
+      : entries_(entries) {}
+  OptimizerConfig(std::vector<OptimizerEntry> entries)
+      : entries_(std::move(entries)) {}
+
+  std::vector<OptimizerEntry>& entries() { return entries_; }
 
  private:
-  std::shared_ptr<torch::optim::Optimizer> optimizer_{};
-  std::vector<LRSchedulerConfig> schedulers_{};
+  std::vector<OptimizerEntry> entries_{};
 };
 
 }  // namespace bolt

@@ -41,6 +41,7 @@ struct NamedParameter {
   bool of_norm = false;
 };
 
+/// Chooses parameters.
 using ParameterPredicate = std::function<bool(const NamedParameter&)>;
 
 /// Whether a parameter is a bias, belongs to a normalization, or has fewer than

@@ -7,6 +7,7 @@
 #include <torchbolt/optim/optimizer_config.h>
 #include <torchbolt/state/state.h>
 #include <torchbolt/trainer/callback.h>
+#include <torchbolt/trainer/lightning_optimizer.h>
 #include <torchbolt/trainer/log_options.h>
 #include <torchbolt/trainer/step.h>
 
@@ -72,7 +73,7 @@ class TORCHBOLT_API Module : public torch::nn::Module {
   /// Creates parameters on their device, for models too large to be made
   /// elsewhere. Called at each entry point, so it must do nothing twice.
   virtual void configure_model() {}
-  /// The optimizer, and its schedules.
+  /// The optimizer, or several, and the schedules.
   virtual OptimizerConfig configure_optimizers() { return {}; }
   virtual void on_fit_start() {}
   virtual void on_train_start() {}
@@ -208,11 +209,44 @@ class TORCHBOLT_API Module : public torch::nn::Module {
   /// Where the module lives: the run's device, else that of its parameters.
   at::Device device() const;
 
-  /// Clips the gradients of an optimizer as the Trainer's arguments say, or as
-  /// these say. Throws ConfigError when they contradict.
-  void clip_gradients(torch::optim::Optimizer& optimizer,
-                      std::optional<double> clip_val = {},
-                      std::optional<ClipAlgorithm> by = {});
+  /// Clips the gradients of an optimizer as its entry or the Trainer's
+  /// arguments say, or as these say. Gives back the norm before (0-d, on the
+  /// gradients' device), for `log()`; undefined where nothing is clipped, or by
+  /// value. Throws ConfigError when they contradict.
+  at::Tensor clip_gradients(torch::optim::Optimizer& optimizer,
+                            std::optional<double> clip_val = {},
+                            std::optional<ClipAlgorithm> by = {});
+
+  // -- manual optimization -------------------------------------------------
+
+  /// Set it to false in the constructor, and `training_step` does the
+  /// optimizing: backward passes, steps, schedules. See
+  /// docs/guide/manual_optimization.md.
+  bool automatic_optimization = true;
+
+  /// The fit's optimizers, in the order of `configure_optimizers`; one of them
+  /// by position or name. Throws ConfigError outside of a fit, and for one that
+  /// isn't there.
+  std::vector<LightningOptimizer> optimizers();
+  LightningOptimizer optimizer(std::size_t index = 0);
+  LightningOptimizer optimizer(std::string_view name);
+  /// The fit's schedules, in the same order; step them yourself.
+  std::vector<LRScheduler*> lr_schedulers();
+  LRScheduler& lr_scheduler(std::size_t index = 0);
+
+  /// The backward pass of a loss, with its hooks; the `loss` isn't divided.
+  /// Throws ConfigError under automatic optimization.
+  void manual_backward(const at::Tensor& loss);
+
+  /// Turns off gradients of all parameters but those of `optimizer`, so that a
+  /// loss that goes through the other networks leaves nothing there; and back.
+  /// `toggled_optimizer` does both, the latter at the end of its scope. Throws
+  /// ConfigError when one is toggled already, or `optimizer` isn't the fit's.
+  void toggle_optimizer(torch::optim::Optimizer& optimizer);
+  void untoggle_optimizer(torch::optim::Optimizer& optimizer);
+  ToggledOptimizer toggled_optimizer(torch::optim::Optimizer& optimizer);
+  /// Keeps gradients from being exchanged while the scope lives.
+  BackwardSyncScope no_backward_sync(bool enabled = true);
 
   /// A batch's data, for summaries and exports.
   at::Tensor example_input_array{};

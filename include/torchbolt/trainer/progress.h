@@ -81,6 +81,8 @@ struct TORCHBOLT_API FitProgress {
   Progress epochs{};
   BatchProgress batches{};
   Progress optimizer_steps{{}, {}, CountKinds::kReadyCompleted};
+  /// Steps made by hand, under manual optimization.
+  Progress manual_steps{{}, {}, CountKinds::kReadyCompleted};
   Progress zero_grads{{}, {}, CountKinds::kReadyStartedCompleted};
   Progress schedulers{{}, {}, CountKinds::kReadyCompleted};
   BatchProgress validation{};

@@ -45,8 +45,51 @@ std::shared_ptr<torch::optim::Optimizer> make_optimizer(
         parameters, torch::optim::AdamOptions(lr).weight_decay(
                         spec.value("weight_decay", 0.0)));
   }
+  if (type == "RMSprop") {
+    return std::make_shared<torch::optim::RMSprop>(
+        parameters, torch::optim::RMSpropOptions(lr));
+  }
+  if (type == "Adagrad") {
+    return std::make_shared<torch::optim::Adagrad>(
+        parameters, torch::optim::AdagradOptions(lr));
+  }
   throw bolt::ConfigError(
       {.where = "scenario", .what = "the optimizer is not known", .got = type});
+}
+
+bolt::LRScheduler scheduler_of(const Json& spec,
+                               torch::optim::Optimizer& optimizer) {
+  const auto type = spec["type"].get<std::string>();
+  const Json args = spec.value("args", Json::object());
+  if (type == "StepLR") {
+    torch::optim::StepLR scheduler(optimizer, args.value("step_size", 1U),
+                                   args.value("gamma", 0.1));
+    scheduler.step();  // Python's makes the first one itself
+    return scheduler;
+  }
+  if (type == "ReduceLROnPlateau") {
+    using Plateau = torch::optim::ReduceLROnPlateauScheduler;
+    return Plateau(
+        optimizer,
+        args.value("mode", "min") == "max" ? Plateau::max : Plateau::min,
+        args.value("factor", 0.1F), args.value("patience", 10));
+  }
+  throw bolt::ConfigError(
+      {.where = "scenario", .what = "the schedule is not known", .got = type});
+}
+
+bolt::LRSchedulerConfig make_scheduler(
+    const Json& spec,
+    const std::shared_ptr<torch::optim::Optimizer>& optimizer) {
+  bolt::LRSchedulerConfig config{.scheduler = scheduler_of(spec, *optimizer)};
+  if (spec.value("interval", "epoch") == "step") {
+    config.interval = bolt::Interval::kStep;
+  }
+  config.frequency = spec.value("frequency", config.frequency);
+  if (spec.contains("monitor")) config.monitor = spec["monitor"];
+  config.strict = spec.value("strict", config.strict);
+  if (spec.contains("name")) config.name = spec["name"];
+  return config;
 }
 
 }  // namespace
@@ -63,12 +106,11 @@ class Model final : public bolt::LightningModule<B> {
  public:
   Model(Json spec, const Json& data, Recorder& recorder)
       : spec_(std::move(spec)), recorder_(recorder) {
-    if (spec_.contains("manual") || spec_.contains("schedulers")) {
-      throw bolt::ConfigError({.where = "scenario",
-                               .what = "manual optimization and schedulers are "
-                                       "not there yet"});
-    }
     w = register_parameter("w", torch::tensor({0.5F, -0.25F}));
+    if (spec_.contains("manual")) {
+      this->automatic_optimization = false;
+      v = register_parameter("v", torch::tensor({-0.5F, 0.75F}));
+    }
     const auto has = [&](const char* stage, const char* step) {
       const auto& without = spec_.value("without", Json::array());
       return data.contains(stage) && !data[stage].empty() &&
@@ -91,7 +133,12 @@ class Model final : public bolt::LightningModule<B> {
       act("training_step");
       return {};
     }
-    const torch::Tensor loss = compute(batch);
+    if (spec_.contains("manual")) {
+      manual_step(batch, step.batch_idx);
+      act("training_step");
+      return {};
+    }
+    const torch::Tensor loss = compute(batch, w);
     loss_ = loss.detach();
     recorder_.losses.push_back(number(loss.item<double>()));
     act("training_step");
@@ -123,7 +170,32 @@ class Model final : public bolt::LightningModule<B> {
   void configure_model() override { recorder_.event("mod:configure_model"); }
   bolt::OptimizerConfig configure_optimizers() override {
     recorder_.event("mod:configure_optimizers");
-    return make_optimizer(spec_.value("optimizer", Json::object()), {w});
+    std::vector<bolt::OptimizerEntry> entries;
+    if (spec_.contains("manual")) {
+      const std::vector<torch::Tensor> parameters{w, v};
+      for (std::size_t k = 0; k < 2; ++k) {
+        entries.push_back({.optimizer = make_optimizer(spec_["optimizers"][k],
+                                                       {parameters[k]})});
+      }
+    } else {
+      entries.push_back({.optimizer = make_optimizer(
+                             spec_.value("optimizer", Json::object()), {w})});
+    }
+    for (const Json& scheduler : spec_.value("schedulers", Json::array())) {
+      bolt::OptimizerEntry& entry = entries[scheduler.value("optimizer", 0U)];
+      entry.lr_schedulers.push_back(make_scheduler(scheduler, entry.optimizer));
+    }
+    return entries;
+  }
+  void lr_scheduler_step(bolt::LRScheduler& scheduler,
+                         std::optional<double> metric) override {
+    for (std::size_t k = 0; k < trainer().lr_scheduler_configs().size(); ++k) {
+      if (&*trainer().lr_scheduler_configs()[k].scheduler != &scheduler) {
+        continue;
+      }
+      recorder_.event("mod:lr_scheduler_step", spec_["schedulers"][k]["type"]);
+    }
+    bolt::Module::lr_scheduler_step(scheduler, metric);
   }
   void optimizer_step(int64_t epoch, int64_t batch_idx,
                       torch::optim::Optimizer& optimizer,
@@ -221,17 +293,47 @@ class Model final : public bolt::LightningModule<B> {
   }
 
   torch::Tensor w;
+  torch::Tensor v;
 
  private:
-  torch::Tensor compute(const Batch& batch) const {
-    return (batch[0].matmul(w) - batch[1]).pow(2).mean();
+  static torch::Tensor compute(const Batch& batch, const torch::Tensor& p) {
+    return (batch[0].matmul(p) - batch[1]).pow(2).mean();
   }
-  torch::Tensor compute(const Parts& parts) const {
+  static torch::Tensor compute(const Parts& parts, const torch::Tensor& p) {
     torch::Tensor sum = torch::zeros({});
     for (const auto& part : parts) {
-      if (part) sum = sum + compute(*part);
+      if (part) sum = sum + compute(*part, p);
     }
     return sum;
+  }
+
+  void manual_step(const B& batch, int64_t batch_idx) {
+    const Json& spec = spec_["manual"];
+    const std::vector<bolt::LightningOptimizer> all = this->optimizers();
+    bool ran = false;
+    for (std::size_t k = 0; k < all.size(); ++k) {
+      const int64_t every =
+          spec.contains("every") ? spec["every"][k].get<int64_t>() : int64_t{1};
+      if (batch_idx % every != 0) continue;
+      if (spec.value("toggle", false)) this->toggle_optimizer(all[k]);
+      const torch::Tensor loss = compute(batch, k == 0 ? w : v);
+      loss_ = loss.detach();
+      all[k].zero_grad();
+      this->manual_backward(loss);
+      if (spec.contains("clip") && !spec["clip"].is_null()) {
+        this->clip_gradients(all[k], spec["clip"].get<double>(),
+                             bolt::ClipAlgorithm::kNorm);
+      }
+      all[k].step();
+      ran = true;
+      if (spec.value("toggle", false)) this->untoggle_optimizer(all[k]);
+    }
+    if (spec.value("step_schedulers", false)) {
+      for (bolt::LRScheduler* scheduler : this->lr_schedulers()) {
+        scheduler->step();
+      }
+    }
+    if (ran) recorder_.losses.push_back(number(loss_.item<double>()));
   }
 
   static Json training_event(const Batch&, const StepContext& step) {
@@ -251,7 +353,7 @@ class Model final : public bolt::LightningModule<B> {
     batch_idx_ = step.batch_idx;
     recorder_.event(std::string("mod:") + name,
                     Json::array({step.batch_idx, step.dataloader_idx}));
-    loss_ = compute(batch);
+    loss_ = compute(batch, w).detach();
     act(name);
   }
 

@@ -113,10 +113,12 @@ void summarise(const Job& s, Json& done) {
   done["logged_metrics"] = metrics(t.logged_metrics());
   done["progress_bar_metrics"] = metrics(t.progress_bar_metrics());
   done["callbacks"] = describe_callbacks(t);
-  done["w"] = Json::array();
-  const auto w = s.model->named_parameters()["w"].detach();
-  for (int64_t k = 0; k < w.size(0); ++k) {
-    done["w"].push_back(number(w[k].item<double>()));
+  for (const auto& parameter : s.model->named_parameters()) {
+    Json& values = done[parameter.key()] = Json::array();
+    const auto tensor = parameter->detach();
+    for (int64_t k = 0; k < tensor.size(0); ++k) {
+      values.push_back(number(tensor[k].item<double>()));
+    }
   }
   done["checkpoints"] = Json::array();
 }

@@ -1,0 +1,189 @@
+#include "trainer/automatic_optimization.h"
+
+#include <ATen/ATen.h>
+#include <torch/optim/optimizer.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/optim/clip.h>
+
+#include <utility>
+#include <vector>
+
+#include "trainer/checks.h"
+#include "trainer/core.h"
+#include "trainer/fit_loop.h"
+
+namespace bolt::detail {
+
+AutomaticOptimization::AutomaticOptimization(TrainerCore& core)
+    : core_(core), step_closure_([this] { return step_closure(); }) {}
+
+const StepOutput& AutomaticOptimization::run(const AnyBatch& batch,
+                                             StepContext& step) {
+  // The closure's: it outlives the step where somebody keeps it.
+  struct Clear {
+    StepContext*& step;
+    ~Clear() { step = nullptr; }
+  } const clear{step_};
+  batch_ = &batch;
+  step_ = &step;
+  if (core_.fit_loop->should_accumulate()) {
+    closure();
+  } else if (core_.optimizer_entries.size() == 1 &&
+             core_.optimizer_entries.front().every_n_batches == 1) {
+    step_optimizer();
+  } else {
+    step_several();
+  }
+  return output_;
+}
+
+// -- one optimizer: all that a step needs runs in its closure ----------------
+
+void AutomaticOptimization::step_optimizer() {
+  core_.progress.optimizer_steps.increment_ready();
+  call_hook(0, step_closure_);
+  core_.progress.optimizer_steps.increment_completed();
+}
+
+// What the optimizer calls to get gradients that are ready to use.
+at::Tensor AutomaticOptimization::step_closure() {
+  at::Tensor loss = closure();
+  prepare_gradients(0);
+  return loss;
+}
+
+// -- several, or one at a cadence: one backward pass for all -----------------
+
+void AutomaticOptimization::step_several() {
+  closure();
+  core_.progress.optimizer_steps.increment_ready();
+  for (std::size_t k = 0; k < core_.optimizers.size(); ++k) {
+    if (core_.fit_loop->steps_now(k)) step_one_of_several(k);
+  }
+  core_.progress.optimizer_steps.increment_completed();
+}
+
+void AutomaticOptimization::step_one_of_several(std::size_t k) {
+  average(k);
+  bool called = false;
+  call_hook(k, [&] {
+    if (std::exchange(called, true)) {
+      throw ConfigError(
+          {.where = "optimizer_step",
+           .what = "an optimizer that evaluates the loss several times a step "
+                   "can't share the batch's backward pass",
+           .got = describe_optimizer(core_.optimizer_entries[k].name, k),
+           .tip = "use it alone and without every_n_batches, or under manual "
+                  "optimization"});
+    }
+    closure_ran_ = true;
+    prepare_gradients(k);
+    return output_.loss();
+  });
+}
+
+// The gradients of the optimizer's own window were summed up.
+void AutomaticOptimization::average(std::size_t k) {
+  const int64_t batches = core_.optimizer_entries[k].every_n_batches;
+  if (batches == 1) return;
+  const std::vector<at::Tensor> gradients =
+      optim::gradients(*core_.optimizers[k]);
+  if (gradients.empty()) return;
+  const at::NoGradGuard no_grad;
+  at::_foreach_div_(gradients, static_cast<double>(batches));
+}
+
+// -- what they share ---------------------------------------------------------
+
+void AutomaticOptimization::call_hook(
+    std::size_t k, const std::function<at::Tensor()>& closure) {
+  closure_ran_ = false;
+  core_.hook_module(Hook::kOptimizerStep, [&](Module& m) {
+    m.optimizer_step(core_.progress.epochs.current.completed, step_->batch_idx,
+                     *core_.optimizers[k], closure);
+  });
+  if (closure_ran_) return;
+  throw ConfigError({.where = "optimizer_step",
+                     .what = "the closure was not called, so that nothing "
+                             "was trained",
+                     .tip = "call optimizer.step(closure), or closure() "
+                            "before optimizer.step()"});
+}
+
+void AutomaticOptimization::prepare_gradients(std::size_t k) {
+  torch::optim::Optimizer& optimizer = *core_.optimizers[k];
+  check_gradients(optimizer, core_, step_->batch_idx);
+  core_.hook(Hook::kOnBeforeOptimizerStep, &Callback::on_before_optimizer_step,
+             &Module::on_before_optimizer_step, optimizer);
+  const OptimizerEntry& entry = core_.optimizer_entries[k];
+  core_.hook_module(Hook::kConfigureGradientClipping, [&](Module& m) {
+    m.configure_gradient_clipping(
+        optimizer,
+        entry.gradient_clip_val ? entry.gradient_clip_val
+                                : core_.options.gradient_clip_val,
+        entry.gradient_clip_algorithm ? entry.gradient_clip_algorithm
+                                      : core_.options.gradient_clip_algorithm);
+  });
+}
+
+at::Tensor AutomaticOptimization::closure() {
+  if (step_ == nullptr) {
+    throw ConfigError({.where = "optimizer_step",
+                       .what = "the closure was called after its step",
+                       .tip = "call it in optimizer_step only"});
+  }
+  const at::AutoGradMode grad(true);
+  closure_ran_ = true;
+  compute_loss();
+  zero_grad();
+  if (!output_.loss().defined()) return {};
+  backward();
+  return output_.loss();
+}
+
+void AutomaticOptimization::compute_loss() {
+  output_ = {};
+  {
+    const HookScope scope(*core_.module, Hook::kTrainingStep);
+    output_ = ((*core_.module).*TrainerAccess::training_step)(*batch_, *step_);
+  }
+  if (!output_.loss().defined()) {
+    core_.once.warning(
+        "[training_step] returned no loss; the step is made without one");
+    return;
+  }
+  check_loss(output_.loss(), core_, step_->batch_idx);
+  const int64_t batches = core_.options.accumulate_grad_batches;
+  if (batches != 1) {
+    output_ = StepOutput(output_.loss() / batches, output_.extra());
+  }
+}
+
+void AutomaticOptimization::zero_grad() {
+  for (std::size_t k = 0; k < core_.optimizers.size(); ++k) {
+    if (step_->batch_idx % core_.window(k) != 0) continue;
+    torch::optim::Optimizer& optimizer = *core_.optimizers[k];
+    Progress& zero_grads = core_.progress.zero_grads;
+    zero_grads.increment_ready();
+    core_.hook(Hook::kOnBeforeZeroGrad, &Callback::on_before_zero_grad,
+               &Module::on_before_zero_grad, optimizer);
+    zero_grads.increment_started();
+    core_.hook_module(Hook::kOptimizerZeroGrad, [&](Module& m) {
+      m.optimizer_zero_grad(core_.progress.epochs.current.completed,
+                            step_->batch_idx, optimizer);
+    });
+    zero_grads.increment_completed();
+  }
+}
+
+void AutomaticOptimization::backward() {
+  core_.hook(Hook::kOnBeforeBackward, &Callback::on_before_backward,
+             &Module::on_before_backward, output_.loss());
+  core_.hook_module(Hook::kBackward,
+                    [&](Module& m) { m.backward(output_.loss()); });
+  core_.hook(Hook::kOnAfterBackward, &Callback::on_after_backward,
+             &Module::on_after_backward);
+  output_.detach();
+}
+
+}  // namespace bolt::detail

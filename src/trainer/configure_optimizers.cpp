@@ -1,0 +1,246 @@
+#include <ATen/ATen.h>
+#include <torch/optim/optimizer.h>
+#include <torch/optim/sgd.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/core/log.h>
+
+#include <set>
+#include <string>
+#include <unordered_set>
+#include <utility>
+
+#include "trainer/checks.h"
+#include "trainer/core.h"
+
+// What configure_optimizers() returned, checked before the first batch.
+
+namespace bolt::detail {
+namespace {
+
+using Parameters = std::unordered_set<const at::TensorImpl*>;
+
+[[noreturn]] void refuse(std::string what, std::string tip,
+                         std::string got = {}) {
+  throw ConfigError({.where = "configure_optimizers",
+                     .what = std::move(what),
+                     .got = std::move(got),
+                     .tip = std::move(tip)});
+}
+
+// Stands in where the user has no optimizer.
+std::shared_ptr<torch::optim::Optimizer> no_optimizer() {
+  return std::make_shared<torch::optim::SGD>(
+      std::vector<at::Tensor>{at::zeros({0})}, 0.0);
+}
+
+Parameters tensors_of(const Module& module) {
+  Parameters all;
+  for (const at::Tensor& tensor : module.parameters()) {
+    all.insert(tensor.unsafeGetTensorImpl());
+  }
+  for (const at::Tensor& tensor : module.buffers()) {
+    all.insert(tensor.unsafeGetTensorImpl());
+  }
+  return all;
+}
+
+void check_parameters(const torch::optim::Optimizer& optimizer,
+                      const std::string& which, const Parameters& of_module) {
+  std::size_t group_idx = 0;
+  Parameters seen;
+  for (const auto& group : optimizer.param_groups()) {
+    const std::string place =
+        which + ", parameter group " + std::to_string(group_idx++);
+    if (group.params().empty()) {
+      refuse("an optimizer has a group without parameters",
+             "is it made before the layers are registered, or does a "
+             "condition leave none? Leave the group out",
+             place);
+    }
+    for (const at::Tensor& parameter : group.params()) {
+      const at::TensorImpl* each = parameter.unsafeGetTensorImpl();
+      if (!seen.insert(each).second) {
+        refuse("an optimizer has one parameter twice",
+               "put each parameter into one group", place);
+      }
+      if (of_module.contains(each)) continue;
+      refuse(
+          "an optimizer has a parameter that isn't the module's, so that "
+          "nothing would move or save it",
+          "register_module() or register_parameter() what it belongs to",
+          place + ": a tensor of shape " + c10::str(parameter.sizes()));
+    }
+  }
+  if (seen.empty()) {
+    refuse("an optimizer has no parameters",
+           "is it made before the layers are registered?", which);
+  }
+}
+
+// Which optimizer a schedule changes, where it tells.
+template <class S>
+const torch::optim::Optimizer* optimizer_of(const S& scheduler) {
+  if constexpr (requires { scheduler.optimizer(); }) {
+    return scheduler.optimizer();
+  } else {
+    return nullptr;
+  }
+}
+
+void check_scheduler(const LRSchedulerConfig& config,
+                     const torch::optim::Optimizer& optimizer, bool manual) {
+  if (!config.scheduler) {
+    refuse("a schedule's config has no scheduler", "set .scheduler");
+  }
+  const torch::optim::Optimizer* bound = optimizer_of(*config.scheduler);
+  if (bound != nullptr && bound != &optimizer) {
+    refuse(
+        "a schedule is bound to another optimizer than the one it is "
+        "returned with",
+        "make it from that optimizer, which must not be copied or moved "
+        "afterwards: hold it in a shared_ptr");
+  }
+  if (manual) {
+    if (config.monitor || !config.strict) {
+      log_warning(
+          "[configure_optimizers] monitor and strict of a schedule have no "
+          "effect under manual optimization, where training_step steps it");
+    }
+    return;
+  }
+  if (config.frequency < 1) {
+    refuse("a schedule's frequency must be at least 1", "set .frequency = 1");
+  }
+  if (config.scheduler->reduce_on_plateau() && !config.monitor) {
+    refuse("a plateau scheduler needs a metric to watch",
+           "set .monitor to a logged metric");
+  }
+}
+
+void check_entry(const OptimizerEntry& entry, const std::string& which,
+                 const TrainerCore& core) {
+  if (entry.optimizer == nullptr) {
+    refuse("an entry has no optimizer", "set .optimizer", which);
+  }
+  if (entry.every_n_batches < 1) {
+    refuse("every_n_batches must be at least 1", "set .every_n_batches = 1",
+           which + ": " + std::to_string(entry.every_n_batches));
+  }
+  if (entry.every_n_batches == 1) return;
+  if (core.manual()) {
+    refuse(
+        "every_n_batches is for automatic optimization, and the module's "
+        "is manual",
+        "make a step on each n-th batch in training_step", which);
+  }
+  if (core.options.accumulate_grad_batches != 1) {
+    refuse(
+        "every_n_batches and the Trainer's accumulate_grad_batches say the "
+        "same thing",
+        "leave accumulate_grad_batches at 1", which);
+  }
+}
+
+// Lightning refuses several optimizers here; names say that it is meant.
+void check_several(const std::vector<OptimizerEntry>& entries) {
+  std::set<std::string> names;
+  Parameters seen;
+  for (const OptimizerEntry& entry : entries) {
+    if (entry.name.empty()) {
+      refuse("several optimizers need manual optimization, or names",
+             "set automatic_optimization = false in the constructor and make "
+             "the steps in training_step; or give each entry a .name, and all "
+             "share one loss",
+             std::to_string(entries.size()) + " optimizers, not all named");
+    }
+    if (!names.insert(entry.name).second) {
+      refuse("two optimizers have one name", "give each a name of its own",
+             "\"" + entry.name + "\" twice");
+    }
+    for (const auto& group : entry.optimizer->param_groups()) {
+      for (const at::Tensor& parameter : group.params()) {
+        if (seen.insert(parameter.unsafeGetTensorImpl()).second) continue;
+        refuse(
+            "two optimizers have one parameter, which both would change "
+            "with the same gradient",
+            "give each parameter to one of them", "\"" + entry.name + "\"");
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void TrainerCore::configure_optimizers() {
+  optimizers.clear();
+  optimizer_entries.clear();
+  schedulers.clear();
+  OptimizerConfig config =
+      hook_module(Hook::kConfigureOptimizers,
+                  [](Module& m) { return m.configure_optimizers(); });
+  optimizer_entries = std::move(config.entries());
+  if (optimizer_entries.empty()) {
+    log_warning(
+        "[configure_optimizers] returned no optimizer; the fit runs "
+        "without one");
+    optimizer_entries.push_back({.optimizer = no_optimizer()});
+    optimizers.push_back(optimizer_entries.front().optimizer);
+    return;
+  }
+  const Parameters of_module = tensors_of(*module);
+  for (std::size_t k = 0; k < optimizer_entries.size(); ++k) {
+    OptimizerEntry& entry = optimizer_entries[k];
+    const std::string which = describe_optimizer(entry.name, k);
+    check_entry(entry, which, *this);
+    check_parameters(*entry.optimizer, which, of_module);
+    for (LRSchedulerConfig& scheduler : entry.lr_schedulers) {
+      check_scheduler(scheduler, *entry.optimizer, manual());
+      scheduler.optimizer_idx = k;
+      schedulers.push_back(std::move(scheduler));
+    }
+    entry.lr_schedulers.clear();
+    for (const auto& other : optimizers) {
+      if (other != entry.optimizer) continue;
+      refuse("one optimizer is returned twice", "return it once", which);
+    }
+    optimizers.push_back(entry.optimizer);
+  }
+  if (optimizer_entries.size() > 1 && !manual()) {
+    check_several(optimizer_entries);
+  }
+}
+
+int64_t TrainerCore::stepping_batches(int64_t batches) const {
+  const auto each = [&](int64_t every) {
+    return batches / every + (batches % every != 0 ? 1 : 0);
+  };
+  // Before configure_optimizers has returned, the Trainer's setting alone is
+  // known.
+  if (optimizer_entries.empty()) return each(options.accumulate_grad_batches);
+  if (optimizer_entries.size() == 1) return each(window(0));
+  int64_t steps = 0;
+  for (int64_t ready = 1; ready <= batches; ++ready) {
+    bool due = ready == batches;
+    for (std::size_t k = 0; k < optimizer_entries.size() && !due; ++k) {
+      due = ready % window(k) == 0;
+    }
+    steps += due ? 1 : 0;
+  }
+  return steps;
+}
+
+TrainerCore::ClipSettings TrainerCore::clip_settings(
+    const torch::optim::Optimizer& optimizer) const {
+  ClipSettings settings{options.gradient_clip_val,
+                        options.gradient_clip_algorithm};
+  for (const OptimizerEntry& entry : optimizer_entries) {
+    if (entry.optimizer.get() != &optimizer) continue;
+    if (entry.gradient_clip_val) settings.value = entry.gradient_clip_val;
+    if (entry.gradient_clip_algorithm) {
+      settings.algorithm = entry.gradient_clip_algorithm;
+    }
+  }
+  return settings;
+}
+
+}  // namespace bolt::detail

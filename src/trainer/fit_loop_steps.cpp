@@ -1,0 +1,63 @@
+#include <torchbolt/trainer/monitor.h>
+
+#include <optional>
+
+#include "trainer/core.h"
+#include "trainer/fit_loop.h"
+
+// On which batches of an epoch the optimizers step, and the schedules with
+// them.
+
+namespace bolt::detail {
+
+bool FitLoop::steps_now(std::size_t k) const {
+  const int64_t ready = core_.progress.batches.counts.current.ready;
+  return ready % core_.window(k) == 0 || last_batch_reached();
+}
+
+bool FitLoop::should_accumulate() const {
+  for (std::size_t k = 0; k < core_.optimizer_entries.size(); ++k) {
+    if (steps_now(k)) return false;
+  }
+  return true;
+}
+
+// Somebody's gradients are still being summed up.
+bool FitLoop::inside_window() const {
+  for (std::size_t k = 0; k < core_.optimizer_entries.size(); ++k) {
+    if (!steps_now(k)) return true;
+  }
+  return false;
+}
+
+void FitLoop::update_schedulers(Interval interval, bool plateau) {
+  if (core_.schedulers.empty() || core_.manual()) return;
+  if (interval == Interval::kStep && should_accumulate()) return;
+  const FitProgress& progress = core_.progress;
+  const int64_t index = interval == Interval::kStep
+                            ? progress.batches.counts.current.ready
+                            : progress.epochs.current.completed + 1;
+  for (LRSchedulerConfig& config : core_.schedulers) {
+    LRScheduler& scheduler = *config.scheduler;
+    if (scheduler.reduce_on_plateau() != plateau ||
+        config.interval != interval || index % config.frequency != 0) {
+      continue;
+    }
+    if (interval == Interval::kStep && !steps_now(config.optimizer_idx)) {
+      continue;
+    }
+    std::optional<double> metric;
+    if (plateau) {
+      metric = monitored_metric(core_.trainer, "ReduceLROnPlateau",
+                                *config.monitor, config.strict, true);
+      if (!metric) continue;
+    }
+    core_.progress.schedulers.increment_ready();
+    core_.hook_module(Hook::kLRSchedulerStep, [&](Module& m) {
+      m.lr_scheduler_step(scheduler, metric);
+    });
+    core_.progress.schedulers.increment_completed();
+  }
+}
+
+}  // namespace bolt::detail

@@ -1,0 +1,164 @@
+#include "trainer/manual_optimization.h"
+
+#include <ATen/ATen.h>
+#include <torch/optim/lbfgs.h>
+#include <torchbolt/core/error.h>
+
+#include <unordered_set>
+
+#include "trainer/checks.h"
+#include "trainer/core.h"
+
+namespace bolt::detail {
+namespace {
+
+using Parameters = std::unordered_set<const at::TensorImpl*>;
+
+template <class F>
+void for_each_parameter(torch::optim::Optimizer& optimizer, F&& call) {
+  for (auto& group : optimizer.param_groups()) {
+    for (at::Tensor& parameter : group.params()) call(parameter);
+  }
+}
+
+Parameters parameters_of(torch::optim::Optimizer& optimizer) {
+  Parameters all;
+  for_each_parameter(optimizer, [&](const at::Tensor& parameter) {
+    all.insert(parameter.unsafeGetTensorImpl());
+  });
+  return all;
+}
+
+}  // namespace
+
+const StepOutput& ManualOptimization::run(const AnyBatch& batch,
+                                          StepContext& step) {
+  // Steps count inside of the training step only.
+  struct Running {
+    bool& flag;
+    explicit Running(bool& running) : flag(running) { flag = true; }
+    ~Running() { flag = false; }
+  } const running(running_);
+  batch_idx_ = step.batch_idx;
+  const HookScope scope(*core_.module, Hook::kTrainingStep);
+  output_ = ((*core_.module).*TrainerAccess::training_step)(batch, step);
+  output_.detach();
+  return output_;
+}
+
+void ManualOptimization::backward(const at::Tensor& loss) {
+  core_.hook(Hook::kOnBeforeBackward, &Callback::on_before_backward,
+             &Module::on_before_backward, loss);
+  core_.hook_module(Hook::kBackward, [&](Module& m) { m.backward(loss); });
+  core_.hook(Hook::kOnAfterBackward, &Callback::on_after_backward,
+             &Module::on_after_backward);
+}
+
+at::Tensor ManualOptimization::step(
+    torch::optim::Optimizer& optimizer,
+    const std::function<at::Tensor()>& closure) {
+  if (!closure && dynamic_cast<torch::optim::LBFGS*>(&optimizer) != nullptr) {
+    throw ConfigError({.where = "optimizer.step",
+                       .what = "LBFGS evaluates the loss several times a step "
+                               "and needs a closure",
+                       .tip = "optimizer.step([&] { optimizer.zero_grad(); "
+                              "auto loss = …; manual_backward(loss); return "
+                              "loss; })"});
+  }
+  Progress& steps = core_.progress.manual_steps;
+  if (running_) steps.increment_ready();
+  at::Tensor first;
+  core_.fabric.step(optimizer, [&] {
+    const at::AutoGradMode grad(true);
+    at::Tensor loss = closure ? closure() : at::Tensor();
+    if (!first.defined()) first = loss;
+    check_gradients(optimizer, core_, batch_idx_);
+    core_.hook(Hook::kOnBeforeOptimizerStep,
+               &Callback::on_before_optimizer_step,
+               &Module::on_before_optimizer_step, optimizer);
+    return loss;
+  });
+  if (running_) steps.increment_completed();
+  return first;
+}
+
+void ManualOptimization::zero_grad(torch::optim::Optimizer& optimizer) {
+  core_.fabric.zero_grad(optimizer);
+}
+
+void ManualOptimization::toggle(torch::optim::Optimizer& optimizer) {
+  if (!toggled_.empty()) {
+    throw ConfigError({.where = "toggle_optimizer",
+                       .what = "an optimizer is toggled already",
+                       .tip =
+                           "call untoggle_optimizer() before, or use "
+                           "toggled_optimizer(), which ends with its scope"});
+  }
+  const Parameters own = parameters_of(optimizer);
+  Parameters seen;
+  for (const auto& each : core_.optimizers) {
+    for_each_parameter(*each, [&](at::Tensor& parameter) {
+      if (!seen.insert(parameter.unsafeGetTensorImpl()).second) return;
+      toggled_.push_back({parameter, parameter.requires_grad()});
+    });
+  }
+  for (const at::TensorImpl* parameter : own) {
+    if (seen.contains(parameter)) continue;
+    toggled_.clear();
+    throw ConfigError({.where = "toggle_optimizer",
+                       .what = "the optimizer is none of the fit's",
+                       .tip = "return it from configure_optimizers()"});
+  }
+  for (Toggled& each : toggled_) {
+    if (own.contains(each.parameter.unsafeGetTensorImpl())) continue;
+    each.parameter.set_requires_grad(false);
+  }
+}
+
+// What the toggled optimizer's own parameters are by now, stays.
+void ManualOptimization::untoggle(torch::optim::Optimizer& optimizer) {
+  const Parameters own = parameters_of(optimizer);
+  for (Toggled& each : toggled_) {
+    if (own.contains(each.parameter.unsafeGetTensorImpl())) continue;
+    each.parameter.set_requires_grad(each.required_grad);
+  }
+  toggled_.clear();
+}
+
+void ManualOptimization::untoggle_all() {
+  for (Toggled& each : toggled_) {
+    each.parameter.set_requires_grad(each.required_grad);
+  }
+  toggled_.clear();
+  sync_blocked_ = false;
+}
+
+}  // namespace bolt::detail
+
+namespace bolt {
+
+BackwardSyncScope::BackwardSyncScope(detail::ManualOptimization& loop,
+                                     bool enabled)
+    : blocked_(loop.sync_blocked()), before_(blocked_) {
+  if (enabled) blocked_ = true;
+}
+BackwardSyncScope::~BackwardSyncScope() { blocked_ = before_; }
+
+ToggledOptimizer::ToggledOptimizer(detail::ManualOptimization& loop,
+                                   torch::optim::Optimizer& optimizer,
+                                   bool sync_grad)
+    : loop_(loop), optimizer_(optimizer), sync_(loop, !sync_grad) {
+  loop_.toggle(optimizer_);
+}
+ToggledOptimizer::~ToggledOptimizer() { loop_.untoggle(optimizer_); }
+
+at::Tensor LightningOptimizer::step(
+    const std::function<at::Tensor()>& closure) const {
+  return loop_->step(*optimizer_, closure);
+}
+void LightningOptimizer::zero_grad() const { loop_->zero_grad(*optimizer_); }
+ToggledOptimizer LightningOptimizer::toggle_model(bool sync_grad) const {
+  return ToggledOptimizer(*loop_, *optimizer_, sync_grad);
+}
+
+}  // namespace bolt
