@@ -3,28 +3,17 @@
 #include <torchbolt/callbacks/spike_detection.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
+#include <torchbolt/core/number.h>
 #include <torchbolt/trainer/trainer.h>
 
 #include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <numeric>
-#include <sstream>
 #include <string>
 #include <utility>
 
 namespace bolt {
-namespace {
-
-std::string text(double value) {
-  std::ostringstream out;
-  out.precision(6);
-  out << value;
-  return out.str();
-}
-
-}  // namespace
-
 SpikeDetection::SpikeDetection(SpikeDetectionOptions options)
     : options_(options) {
   const auto need = [](bool good, const char* name, const std::string& got,
@@ -41,7 +30,8 @@ SpikeDetection::SpikeDetection(SpikeDetectionOptions options)
        "at least 0");
   for (const auto& [name, value] :
        {std::pair("atol", options_.atol), std::pair("rtol", options_.rtol)}) {
-    need(!value || *value >= 0, name, text(value.value_or(0)), "at least 0");
+    need(!value || *value >= 0, name, shortest(value.value_or(0)),
+         "at least 0");
   }
 }
 
@@ -65,7 +55,7 @@ void SpikeDetection::on_before_backward(Trainer& trainer, Module&,
       .what = "the loss of batch " + std::to_string(batch_idx_) + " of epoch " +
               std::to_string(epoch) +
               (std::isfinite(value) ? " is a spike" : " is not finite"),
-      .got = text(value),
+      .got = brief(value),
       .tip =
           "look at that batch, lower the learning rate, or "
           "clip gradients"};

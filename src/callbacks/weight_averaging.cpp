@@ -1,9 +1,9 @@
 #include <ATen/ATen.h>
 #include <torchbolt/callbacks/weight_averaging.h>
 #include <torchbolt/core/error.h>
+#include <torchbolt/core/number.h>
 #include <torchbolt/trainer/trainer.h>
 
-#include <algorithm>
 #include <utility>
 
 namespace bolt {
@@ -146,24 +146,19 @@ void WeightAveraging::on_exception(Trainer&, Module&, std::exception_ptr) {
   if (swapped_) swap();
 }
 
-State WeightAveraging::weights() const {
+State WeightAveraging::named(const std::vector<at::Tensor>& tensors) const {
   State map = State::map();
   for (std::size_t k = 0; k < names_.size(); ++k) {
-    map[std::string_view(names_[k])] = average_[k];
+    map[std::string_view(names_[k])] = tensors[k];
   }
   return map;
 }
 
 State WeightAveraging::state() const {
   if (names_.empty()) return loaded_.is_none() ? State::map() : loaded_;
-  State average = State::map();
-  const auto& of = swapped_ ? live_ : average_;
-  for (std::size_t k = 0; k < names_.size(); ++k) {
-    average[std::string_view(names_[k])] = of[k];
-  }
   return State::map({{"n_averaged", n_averaged_},
                      {"latest_update_step", latest_update_step_},
-                     {"average", average}});
+                     {"average", named(swapped_ ? live_ : average_)}});
 }
 
 void WeightAveraging::load_state(const State& state) {
@@ -177,7 +172,7 @@ EMAWeightAveraging::EMAWeightAveraging(EMAWeightAveragingOptions options)
   if (!(options_.decay >= 0 && options_.decay <= 1)) {
     throw ConfigError({.where = "EMAWeightAveraging",
                        .what = "decay is out of range",
-                       .got = std::to_string(options_.decay),
+                       .got = shortest(options_.decay),
                        .expected = "0 to 1"});
   }
   if (options_.update_every_n_steps < 0) {

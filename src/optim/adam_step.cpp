@@ -28,13 +28,13 @@ void adam_step(const AdamStep& s, const Rows& rows) {
   count_step(steps);
   if (s.fused && rows.dense) return fused_step(s, rows);
 
-  const Gradients gradients(rows, s.maximize, s.decoupled ? 0 : s.weight_decay);
-  if (s.decoupled && s.weight_decay != 0) {
-    at::_foreach_mul_(rows.parameters, 1 - s.lr * s.weight_decay);
-  }
-  at::_foreach_lerp_(first, gradients, 1 - s.beta1);
-  at::_foreach_mul_(second, s.beta2);
-  at::_foreach_addcmul_(second, gradients, gradients, 1 - s.beta2);
+  average_moments({.lr = s.lr,
+                   .beta1 = s.beta1,
+                   .beta2 = s.beta2,
+                   .weight_decay = s.weight_decay,
+                   .decoupled = s.decoupled,
+                   .maximize = s.maximize},
+                  rows, first, second);
   std::vector<at::Scalar> root_correction, step_size;
   for (const at::Tensor& step : steps) {
     const double t = number_of(step);

@@ -2,6 +2,8 @@
 #include <torch/optim/optimizer.h>
 #include <torchbolt/optim/clip.h>
 
+#include "optim/norms.h"
+
 namespace bolt::optim {
 
 std::vector<at::Tensor> gradients(torch::optim::Optimizer& optimizer) {
@@ -19,10 +21,7 @@ at::Tensor clip_grad_norm(const std::vector<at::Tensor>& gradients,
                           double max_norm) {
   if (gradients.empty()) return {};
   const at::NoGradGuard no_grad;
-  const at::Device device = gradients.front().device();
-  std::vector<at::Tensor> norms = at::_foreach_norm(gradients);
-  for (at::Tensor& norm : norms) norm = norm.to(device);
-  const at::Tensor total = at::stack(norms).norm();
+  const at::Tensor total = detail::norms_of(gradients).total;
   const at::Tensor scale = (max_norm / (total + 1e-6)).clamp_max(1.0);
   at::_foreach_mul_(gradients, scale);
   return total;

@@ -1,8 +1,7 @@
 #include "optim/fields.h"
 
 #include <ATen/ATen.h>
-
-#include <sstream>
+#include <torchbolt/core/number.h>
 
 namespace bolt::optim::detail {
 
@@ -16,11 +15,9 @@ void LoadFields::load(const State& state, double& value) {
 void Check::that(bool right, const char* field, double got,
                  const char* expected) const {
   if (right) return;
-  std::ostringstream text;
-  text << got;
   throw ConfigError({.where = std::string(optimizer_),
                      .what = std::string(field) + " is out of range",
-                     .got = text.str(),
+                     .got = shortest(got),
                      .expected = expected});
 }
 

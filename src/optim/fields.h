@@ -107,6 +107,14 @@ class Check {
   void not_negative(const char* field, double value) const;
   /// 0 <= value < 1, both
   void betas(const std::pair<double, double>& betas) const;
+  /// lr, betas, eps and weight_decay of Adam and its kin.
+  template <class O>
+  void options_of_adam(const O& o) const {
+    not_negative("lr", o.lr);
+    betas(o.betas);
+    not_negative("eps", o.eps);
+    not_negative("weight_decay", o.weight_decay);
+  }
   void that(bool right, const char* field, double got,
             const char* expected) const;
 

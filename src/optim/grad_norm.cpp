@@ -4,7 +4,9 @@
 #include <torchbolt/core/number.h>
 #include <torchbolt/optim/grad_norm.h>
 
-#include <cmath>
+#include <utility>
+
+#include "optim/norms.h"
 
 namespace bolt {
 namespace {
@@ -38,13 +40,11 @@ std::vector<std::pair<std::string, at::Tensor>> grad_norm(
   }
   std::vector<std::pair<std::string, at::Tensor>> norms;
   if (gradients.empty()) return norms;
-  std::vector<at::Tensor> values = at::_foreach_norm(gradients, norm_type);
-  for (at::Tensor& value : values) value = value.to(values.front().device());
-  const at::Tensor total = at::stack(values).norm(norm_type);
+  optim::detail::Norms of = optim::detail::norms_of(gradients, norm_type);
   for (std::size_t k = 0; k < names.size(); ++k) {
-    norms.emplace_back(std::move(names[k]), values[k]);
+    norms.emplace_back(std::move(names[k]), std::move(of.each[k]));
   }
-  norms.emplace_back(prefix + "_total", total);
+  norms.emplace_back(prefix + "_total", std::move(of.total));
   return norms;
 }
 

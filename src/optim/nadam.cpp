@@ -17,10 +17,7 @@ struct Rule<NAdamOptions> {
 
   static void check(const NAdamOptions& o) {
     const detail::Check check(kName);
-    check.not_negative("lr", o.lr);
-    check.betas(o.betas);
-    check.not_negative("eps", o.eps);
-    check.not_negative("weight_decay", o.weight_decay);
+    check.options_of_adam(o);
     check.not_negative("momentum_decay", o.momentum_decay);
   }
 
@@ -50,17 +47,15 @@ struct Rule<NAdamOptions> {
 
   static void update(const NAdamOptions& o, const detail::Rows& rows) {
     const auto& [steps, products, first, second] = rows.columns;
-    const auto [beta1, beta2] = o.betas;
     detail::count_step(steps);
-    const bool coupled = !o.decoupled_weight_decay;
-    const detail::Gradients gradients(rows, o.maximize,
-                                      coupled ? o.weight_decay : 0);
-    if (!coupled && o.weight_decay != 0) {
-      at::_foreach_mul_(rows.parameters, 1 - o.lr * o.weight_decay);
-    }
-    at::_foreach_lerp_(first, gradients, 1 - beta1);
-    at::_foreach_mul_(second, beta2);
-    at::_foreach_addcmul_(second, gradients, gradients, 1 - beta2);
+    const detail::Gradients gradients =
+        detail::average_moments({.lr = o.lr,
+                                 .beta1 = o.betas.first,
+                                 .beta2 = o.betas.second,
+                                 .weight_decay = o.weight_decay,
+                                 .decoupled = o.decoupled_weight_decay,
+                                 .maximize = o.maximize},
+                                rows, first, second);
 
     std::vector<at::Scalar> correction, of_gradient, of_average;
     for (std::size_t i = 0; i < steps.size(); ++i) {

@@ -1,5 +1,6 @@
 #include <torch/nn/module.h>
 #include <torchbolt/core/error.h>
+#include <torchbolt/core/number.h>
 #include <torchbolt/optim/param_groups.h>
 
 #include <algorithm>
@@ -116,7 +117,7 @@ std::vector<ParamRule> layer_wise_lr(const std::vector<std::string>& layers,
   if (!(decay > 0 && decay <= 1)) {
     throw ConfigError({.where = "layer_wise_lr",
                        .what = "decay is out of range",
-                       .got = std::to_string(decay),
+                       .got = shortest(decay),
                        .expected = "above 0, at most 1"});
   }
   std::vector<ParamRule> rules;

@@ -16,11 +16,7 @@ struct Rule<RAdamOptions> {
   static bool fused(const RAdamOptions&) { return false; }
 
   static void check(const RAdamOptions& o) {
-    const detail::Check check(kName);
-    check.not_negative("lr", o.lr);
-    check.betas(o.betas);
-    check.not_negative("eps", o.eps);
-    check.not_negative("weight_decay", o.weight_decay);
+    detail::Check(kName).options_of_adam(o);
   }
 
   template <class V, class O>
@@ -59,15 +55,13 @@ struct Rule<RAdamOptions> {
   static void update(const RAdamOptions& o, const detail::Rows& rows) {
     const auto& [steps, first, second, unused] = rows.columns;
     detail::count_step(steps);
-    const bool coupled = !o.decoupled_weight_decay;
-    const detail::Gradients gradients(rows, o.maximize,
-                                      coupled ? o.weight_decay : 0);
-    if (!coupled && o.weight_decay != 0) {
-      at::_foreach_mul_(rows.parameters, 1 - o.lr * o.weight_decay);
-    }
-    at::_foreach_lerp_(first, gradients, 1 - o.betas.first);
-    at::_foreach_mul_(second, o.betas.second);
-    at::_foreach_addcmul_(second, gradients, gradients, 1 - o.betas.second);
+    detail::average_moments({.lr = o.lr,
+                             .beta1 = o.betas.first,
+                             .beta2 = o.betas.second,
+                             .weight_decay = o.weight_decay,
+                             .decoupled = o.decoupled_weight_decay,
+                             .maximize = o.maximize},
+                            rows, first, second);
 
     std::vector<at::Tensor> scale = at::_foreach_sqrt(second);
     at::_foreach_add_(scale, o.eps);

@@ -59,4 +59,16 @@ Gradients::Gradients(const Rows& rows, bool maximize, double weight_decay)
   if (!own_.empty()) list_ = own_;
 }
 
+Gradients average_moments(const Moments& m, const Rows& rows,
+                          at::TensorList first, at::TensorList second) {
+  Gradients gradients(rows, m.maximize, m.decoupled ? 0 : m.weight_decay);
+  if (m.decoupled && m.weight_decay != 0) {
+    at::_foreach_mul_(rows.parameters, 1 - m.lr * m.weight_decay);
+  }
+  at::_foreach_lerp_(first, gradients, 1 - m.beta1);
+  at::_foreach_mul_(second, m.beta2);
+  at::_foreach_addcmul_(second, gradients, gradients, 1 - m.beta2);
+  return gradients;
+}
+
 }  // namespace bolt::optim::detail

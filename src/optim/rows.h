@@ -56,6 +56,8 @@ double number_of(const at::Tensor& tensor);
 class Gradients {
  public:
   Gradients(const Rows& rows, bool maximize, double weight_decay);
+  // The list points into what is owned: a move keeps it, a copy wouldn't.
+  Gradients(Gradients&&) = default;
   operator at::TensorList() const { return list_; }
   at::TensorList list() const { return list_; }
 
@@ -63,5 +65,15 @@ class Gradients {
   std::vector<at::Tensor> own_{};
   at::TensorList list_;
 };
+
+/// The weight decay of Adam and its kin, coupled (added to the gradient) or
+/// decoupled, and their two averages. Gives back the gradients as the rule goes
+/// on with them.
+struct Moments {
+  double lr, beta1, beta2, weight_decay;
+  bool decoupled, maximize;
+};
+Gradients average_moments(const Moments& m, const Rows& rows,
+                          at::TensorList first, at::TensorList second);
 
 }  // namespace bolt::optim::detail

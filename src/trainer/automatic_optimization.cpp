@@ -115,14 +115,9 @@ void AutomaticOptimization::prepare_gradients(std::size_t k) {
   check_gradients(optimizer, core_, step_->batch_idx);
   core_.hook(Hook::kOnBeforeOptimizerStep, &Callback::on_before_optimizer_step,
              &Module::on_before_optimizer_step, optimizer);
-  const OptimizerEntry& entry = core_.optimizer_entries[k];
+  const auto [clip_val, by] = core_.clip_settings(optimizer);
   core_.hook_module(Hook::kConfigureGradientClipping, [&](Module& m) {
-    m.configure_gradient_clipping(
-        optimizer,
-        entry.gradient_clip_val ? entry.gradient_clip_val
-                                : core_.options.gradient_clip_val,
-        entry.gradient_clip_algorithm ? entry.gradient_clip_algorithm
-                                      : core_.options.gradient_clip_algorithm);
+    m.configure_gradient_clipping(optimizer, clip_val, by);
   });
 }
 
@@ -137,7 +132,8 @@ at::Tensor AutomaticOptimization::closure() {
   compute_loss();
   zero_grad();
   if (!output_.loss().defined()) return {};
-  backward();
+  core_.backward(output_.loss());
+  output_.detach();
   return output_.loss();
 }
 
@@ -174,16 +170,6 @@ void AutomaticOptimization::zero_grad() {
     });
     zero_grads.increment_completed();
   }
-}
-
-void AutomaticOptimization::backward() {
-  core_.hook(Hook::kOnBeforeBackward, &Callback::on_before_backward,
-             &Module::on_before_backward, output_.loss());
-  core_.hook_module(Hook::kBackward,
-                    [&](Module& m) { m.backward(output_.loss()); });
-  core_.hook(Hook::kOnAfterBackward, &Callback::on_after_backward,
-             &Module::on_after_backward);
-  output_.detach();
 }
 
 }  // namespace bolt::detail

@@ -33,7 +33,6 @@ class AutomaticOptimization {
   at::Tensor step_closure();
   void compute_loss();
   void zero_grad();
-  void backward();
 
   TrainerCore& core_;
 

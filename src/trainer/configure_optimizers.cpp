@@ -77,28 +77,9 @@ void check_parameters(const torch::optim::Optimizer& optimizer,
   }
 }
 
-// Which optimizer a schedule changes, where it tells.
-template <class S>
-const torch::optim::Optimizer* optimizer_of(const S& scheduler) {
-  if constexpr (requires { scheduler.optimizer(); }) {
-    return scheduler.optimizer();
-  } else {
-    return nullptr;
-  }
-}
-
-void check_scheduler(const LRSchedulerConfig& config,
-                     const torch::optim::Optimizer& optimizer, bool manual) {
+void check_scheduler(const LRSchedulerConfig& config, bool manual) {
   if (!config.scheduler) {
     refuse("a schedule's config has no scheduler", "set .scheduler");
-  }
-  const torch::optim::Optimizer* bound = optimizer_of(*config.scheduler);
-  if (bound != nullptr && bound != &optimizer) {
-    refuse(
-        "a schedule is bound to another optimizer than the one it is "
-        "returned with",
-        "make it from that optimizer, which must not be copied or moved "
-        "afterwards: hold it in a shared_ptr");
   }
   if (manual) {
     if (config.monitor || !config.strict) {
@@ -194,7 +175,7 @@ void TrainerCore::configure_optimizers() {
     check_entry(entry, which, *this);
     check_parameters(*entry.optimizer, which, of_module);
     for (LRSchedulerConfig& scheduler : entry.lr_schedulers) {
-      check_scheduler(scheduler, *entry.optimizer, manual());
+      check_scheduler(scheduler, manual());
       scheduler.optimizer_idx = k;
       schedulers.push_back(std::move(scheduler));
     }

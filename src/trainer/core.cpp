@@ -335,6 +335,14 @@ void TrainerCore::transfer(AnyBatch& batch, int64_t dataloader_idx) {
   }
 }
 
+void TrainerCore::backward(const at::Tensor& loss) {
+  hook(Hook::kOnBeforeBackward, &Callback::on_before_backward,
+       &Module::on_before_backward, loss);
+  hook_module(Hook::kBackward, [&](Module& m) { m.backward(loss); });
+  hook(Hook::kOnAfterBackward, &Callback::on_after_backward,
+       &Module::on_after_backward);
+}
+
 void TrainerCore::check_signals() {
   if (signals_ == nullptr) return;
   for (const int signal : {SIGINT, SIGTERM}) {

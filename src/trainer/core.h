@@ -99,6 +99,8 @@ class TrainerCore {
 
   // -- optimization --------------------------------------------------------
 
+  /// The backward pass of a loss, between its hooks.
+  void backward(const at::Tensor& loss);
   /// Whether the module optimizes by itself.
   bool manual() const {
     return module != nullptr ? !module->automatic_optimization : was_manual_;

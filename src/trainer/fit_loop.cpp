@@ -279,11 +279,8 @@ void FitLoop::end_batch() {
 
 void FitLoop::release_output() {
   output_ = nullptr;
-  if (core_.manual()) {
-    manual_.release();
-  } else {
-    automatic_.release();
-  }
+  automatic_.release();
+  manual_.release();
 }
 
 // -- small questions ---------------------------------------------------------

@@ -60,9 +60,7 @@ void FitLoop::forget_data() {
 
 void FitLoop::release() {
   fetched_ = nullptr;
-  output_ = nullptr;
-  automatic_.release();
-  manual_.release();
+  release_output();
   manual_.untoggle_all();
   const std::optional<Fetcher> fetcher = std::exchange(fetcher_, std::nullopt);
   Attempts attempts;

@@ -46,14 +46,6 @@ const StepOutput& ManualOptimization::run(const AnyBatch& batch,
   return output_;
 }
 
-void ManualOptimization::backward(const at::Tensor& loss) {
-  core_.hook(Hook::kOnBeforeBackward, &Callback::on_before_backward,
-             &Module::on_before_backward, loss);
-  core_.hook_module(Hook::kBackward, [&](Module& m) { m.backward(loss); });
-  core_.hook(Hook::kOnAfterBackward, &Callback::on_after_backward,
-             &Module::on_after_backward);
-}
-
 at::Tensor ManualOptimization::step(
     torch::optim::Optimizer& optimizer,
     const std::function<at::Tensor()>& closure) {

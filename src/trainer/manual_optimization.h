@@ -22,7 +22,6 @@ class ManualOptimization {
   /// What the step gave; it stays here until `release()`.
   const StepOutput& run(const AnyBatch& batch, StepContext& step);
 
-  void backward(const at::Tensor& loss);
   at::Tensor step(torch::optim::Optimizer& optimizer,
                   const std::function<at::Tensor()>& closure);
   void zero_grad(torch::optim::Optimizer& optimizer);

@@ -102,7 +102,7 @@ void Module::manual_backward(const at::Tensor& loss) {
                        .tip = "set automatic_optimization = false in the "
                               "constructor, or return the loss"});
   }
-  core.fit_loop->manual().backward(loss);
+  core.backward(loss);
 }
 
 void Module::toggle_optimizer(torch::optim::Optimizer& optimizer) {

@@ -37,9 +37,9 @@ class TORCHBOLT_API WeightAveraging : public Callback {
 
   /// How many times weights have been averaged.
   int64_t n_averaged() const { return n_averaged_; }
-  /// The averaged weights by name, in the module's order: a map of tensors.
+  /// The averaged weights by name, counters last: a map of tensors.
   /// While they are in the module's place (validation), those of training.
-  State weights() const;
+  State weights() const { return named(average_); }
 
   void on_fit_start(Trainer& trainer, Module& module) override;
   void on_train_batch_end(Trainer& trainer, Module& module, const StepOutput&,
@@ -65,6 +65,7 @@ class TORCHBOLT_API WeightAveraging : public Callback {
   }
 
  private:
+  State named(const std::vector<at::Tensor>& tensors) const;
   void collect(Module& module);
   void restore();
   void update();

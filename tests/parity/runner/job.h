@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 #include <torchbolt/torchbolt.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -24,6 +25,13 @@ struct UserError : std::runtime_error {
 
 /// A number as traces have it: NaN and infinities as text.
 Json number(double value);
+
+/// An optimizer, and a schedule of it, as a scenario has them.
+std::shared_ptr<torch::optim::Optimizer> make_optimizer(
+    const Json& spec, const std::vector<torch::Tensor>& parameters);
+bolt::LRSchedulerConfig make_scheduler(
+    const Json& spec,
+    const std::shared_ptr<torch::optim::Optimizer>& optimizer);
 
 /// What the running action does.
 struct Recorder {
