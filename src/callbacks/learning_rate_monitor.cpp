@@ -6,6 +6,7 @@
 #include <torchbolt/callbacks/learning_rate_monitor.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/data/batch.h>
+#include <torchbolt/optim/optimizer.h>
 #include <torchbolt/trainer/trainer.h>
 
 #include <map>
@@ -21,8 +22,13 @@ struct Extras {
   double weight_decay = 0;
 };
 
-Extras extras_of(const OptimizerOptions& options) {
+Extras extras_of(torch::optim::Optimizer& optimizer, std::size_t group) {
   using namespace torch::optim;
+  if (auto* own = dynamic_cast<bolt::optim::Optimizer*>(&optimizer)) {
+    const auto value = [](const double* there) { return there ? *there : 0; };
+    return {value(own->momentum(group)), value(own->weight_decay(group))};
+  }
+  const OptimizerOptions& options = optimizer.param_groups()[group].options();
   if (const auto* o = dynamic_cast<const SGDOptions*>(&options)) {
     return {o->momentum(), o->weight_decay()};
   }
@@ -102,13 +108,12 @@ void LearningRateMonitor::add(MetricMap& values,
                               const std::string& name) const {
   auto& groups = optimizer.param_groups();
   for (std::size_t k = 0; k < groups.size(); ++k) {
-    const OptimizerOptions& options = groups[k].options();
     const std::string group =
         groups.size() == 1 ? "" : "/pg" + std::to_string(k + 1);
     const std::string key = options_.log_key_prefix + name;
-    values[key + group] = options.get_lr();
+    values[key + group] = groups[k].options().get_lr();
     if (!options_.log_momentum && !options_.log_weight_decay) continue;
-    const Extras extras = extras_of(options);
+    const Extras extras = extras_of(optimizer, k);
     if (options_.log_momentum) {
       values[key + "-momentum" + group] = extras.momentum;
     }

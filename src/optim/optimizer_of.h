@@ -91,6 +91,16 @@ double* OptimizerOf<O>::momentum(std::size_t group) {
 }
 
 template <class O>
+double* OptimizerOf<O>::weight_decay(std::size_t group) {
+  O& o = options(group);
+  if constexpr (requires { o.weight_decay; }) {
+    return &o.weight_decay;
+  } else {
+    return nullptr;
+  }
+}
+
+template <class O>
 std::span<const std::string_view> OptimizerOf<O>::columns() const {
   return Rule<O>::kColumns;
 }

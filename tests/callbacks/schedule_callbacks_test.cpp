@@ -155,6 +155,25 @@ TEST(LearningRateMonitor, NumbersOptimizersOfOneClass) {
   EXPECT_EQ(kept->rows, (Rows{{"lr-SGD", 0, 0.5}, {"lr-SGD-1", 0, 0.25}}));
 }
 
+TEST(LearningRateMonitor, KnowsTheMomentumOfOurOptimizers) {
+  struct Model : Line {
+    OptimizerConfig configure_optimizers() override {
+      return optim::AdamW(parameters(),
+                          {.betas = {0.8, 0.99}, .weight_decay = 0.25});
+    }
+  } model;
+  const auto kept = std::make_shared<Kept>();
+  TrainerOptions options = quiet({.max_epochs = 1, .logger = kept});
+  options.callbacks = {
+      LearningRateMonitor({.logging_interval = Interval::kEpoch,
+                           .log_momentum = true,
+                           .log_weight_decay = true})};
+  Trainer(options).fit(model, line_batches(1));
+  EXPECT_EQ(kept->rows, (Rows{{"lr-AdamW", 0, 1e-3},
+                              {"lr-AdamW-momentum", 0, 0.8},
+                              {"lr-AdamW-weight_decay", 0, 0.25}}));
+}
+
 TEST(LearningRateMonitor, CanBeMonitoredAndNeedsALogger) {
   Scheduled model({.interval = Interval::kEpoch});
   TrainerOptions options =

@@ -53,6 +53,8 @@ class TORCHBOLT_API Optimizer : public torch::optim::Optimizer {
   /// What momentum schedules change: the group's momentum or first beta; null
   /// where there is none.
   virtual double* momentum(std::size_t group = 0) = 0;
+  /// The group's weight decay; null where there is none.
+  virtual double* weight_decay(std::size_t group = 0) = 0;
 
   /// A group's entries of other makers ("initial_lr", …). They are part of its
   /// state, and kept when state is loaded.

@@ -27,6 +27,8 @@ class TORCHBOLT_API OptimizerOf : public Optimizer {
   std::string_view name() const override;
   /// As Optimizer has it.
   double* momentum(std::size_t group = 0) override;
+  /// As Optimizer has it.
+  double* weight_decay(std::size_t group = 0) override;
 
  protected:
   /// As Optimizer has it.
