@@ -19,10 +19,11 @@ class ManualOptimization;
 /// While it lives, backward passes leave the gradients of this process alone
 /// instead of averaging them over all: for the passes of an accumulation but
 /// the last. On one device there is nothing to exchange, and it does nothing.
-class [[nodiscard]] TORCHBOLT_API BackwardSyncScope {
+class TORCHBOLT_API BackwardSyncScope {
  public:
   /// `enabled = false` makes a scope that does nothing.
-  BackwardSyncScope(detail::ManualOptimization& loop, bool enabled);
+  [[nodiscard]] BackwardSyncScope(detail::ManualOptimization& loop,
+                                  bool enabled);
   ~BackwardSyncScope();
   BackwardSyncScope(const BackwardSyncScope&) = delete;
   BackwardSyncScope& operator=(const BackwardSyncScope&) = delete;
@@ -34,10 +35,11 @@ class [[nodiscard]] TORCHBOLT_API BackwardSyncScope {
 
 /// While it lives, only the parameters of one optimizer require gradients; see
 /// `Module::toggle_optimizer`. It ends before the step's hook does.
-class [[nodiscard]] TORCHBOLT_API ToggledOptimizer {
+class TORCHBOLT_API ToggledOptimizer {
  public:
-  ToggledOptimizer(detail::ManualOptimization& loop,
-                   torch::optim::Optimizer& optimizer, bool sync_grad);
+  [[nodiscard]] ToggledOptimizer(detail::ManualOptimization& loop,
+                                 torch::optim::Optimizer& optimizer,
+                                 bool sync_grad);
   ~ToggledOptimizer();
   ToggledOptimizer(const ToggledOptimizer&) = delete;
   ToggledOptimizer& operator=(const ToggledOptimizer&) = delete;
@@ -71,7 +73,7 @@ class TORCHBOLT_API LightningOptimizer {
   void zero_grad() const;
   /// `Module::toggled_optimizer`. `sync_grad = false` also keeps the gradients
   /// from being exchanged between processes.
-  ToggledOptimizer toggle_model(bool sync_grad = true) const;
+  [[nodiscard]] ToggledOptimizer toggle_model(bool sync_grad = true) const;
 
   /// torch's optimizer. Steps that are made on it itself aren't counted.
   torch::optim::Optimizer& optimizer() const { return *optimizer_; }

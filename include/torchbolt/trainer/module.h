@@ -244,9 +244,10 @@ class TORCHBOLT_API Module : public torch::nn::Module {
   /// ConfigError when one is toggled already, or `optimizer` isn't the fit's.
   void toggle_optimizer(torch::optim::Optimizer& optimizer);
   void untoggle_optimizer(torch::optim::Optimizer& optimizer);
-  ToggledOptimizer toggled_optimizer(torch::optim::Optimizer& optimizer);
+  [[nodiscard]] ToggledOptimizer toggled_optimizer(
+      torch::optim::Optimizer& optimizer);
   /// Keeps gradients from being exchanged while the scope lives.
-  BackwardSyncScope no_backward_sync(bool enabled = true);
+  [[nodiscard]] BackwardSyncScope no_backward_sync(bool enabled = true);
 
   /// A batch's data, for summaries and exports.
   at::Tensor example_input_array{};
