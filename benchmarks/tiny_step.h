@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 // The tiny training step that overhead is measured on: MLP 32-64-10, one batch
@@ -17,12 +18,11 @@ namespace tiny {
 using Example = torch::data::Example<>;
 using Time = std::chrono::steady_clock::time_point;
 
-/// The same batch so many times; notes the clock when asked for batch `from`
-/// and for the last one.
+/// The same batch so many times.
 class Repeated {
  public:
-  Repeated(Example batch, int64_t steps, int64_t from)
-      : batch_(std::move(batch)), steps_(steps), from_(from) {}
+  Repeated(Example batch, int64_t steps)
+      : batch_(std::move(batch)), steps_(steps) {}
 
   class Iterator {
    public:
@@ -33,7 +33,8 @@ class Repeated {
     Iterator(Repeated* source, int64_t at) : source_(source), at_(at) {}
     const Example& operator*() const { return source_->batch_; }
     Iterator& operator++() {
-      source_->note(++at_);
+      ++at_;
+      if (source_->on_batch) source_->on_batch(at_);
       return *this;
     }
     Iterator operator++(int) {
@@ -51,32 +52,13 @@ class Repeated {
   Iterator begin() { return {this, 0}; }
   Iterator end() { return {this, steps_}; }
   std::size_t size() const { return static_cast<std::size_t>(steps_); }
-  /// Microseconds a step took, between the two.
-  double step_us() const {
-    const std::chrono::duration<double, std::micro> time = end_ - begin_;
-    return time.count() / static_cast<double>(steps_ - 1 - from_);
-  }
-  /// Called at batch `from`, and at the last one.
-  std::function<void()> on_begin{};
-  std::function<void()> on_end{};
+  /// Called when a batch but the first is asked for, with its index, and with
+  /// the number of steps at the end.
+  std::function<void(int64_t)> on_batch{};
 
  private:
-  void note(int64_t at) {
-    if (at == from_) {
-      if (on_begin) on_begin();
-      begin_ = std::chrono::steady_clock::now();
-    }
-    if (at == steps_ - 1) {
-      end_ = std::chrono::steady_clock::now();
-      if (on_end) on_end();
-    }
-  }
-
   Example batch_;
   int64_t steps_;
-  int64_t from_;
-  Time begin_{};
-  Time end_{};
 };
 
 inline Example make_batch() {
@@ -105,8 +87,10 @@ inline std::shared_ptr<torch::optim::Optimizer> make_optimizer(
       torch::optim::AdamWOptions(1e-3).weight_decay(1e-2));
 }
 
-/// The loop that people write by hand.
-inline void run_by_hand(Repeated& source, bool fused) {
+/// The loop that people write by hand; `clip` is the greatest norm of the
+/// gradients, if any.
+inline void run_by_hand(Repeated& source, bool fused,
+                        std::optional<double> clip = {}) {
   torch::manual_seed(0);
   Net net;
   auto optimizer = make_optimizer(net.parameters(), fused);
@@ -115,6 +99,7 @@ inline void run_by_hand(Repeated& source, bool fused) {
     auto loss = torch::nn::functional::cross_entropy(net.forward(batch.data),
                                                      batch.target);
     loss.backward();
+    if (clip) torch::nn::utils::clip_grad_norm_(net.parameters(), *clip);
     optimizer->step();
   }
 }
@@ -146,6 +131,20 @@ inline void run_trainer(Repeated& source, bool fused, bool logs,
   options.accelerator = bolt::Accelerator::kCPU;
   bolt::Trainer trainer(std::move(options));
   trainer.fit(model, source);
+}
+
+/// Microseconds a step of `run(source)` takes, from batch `from` to the last.
+template <class Run>
+double step_us(int64_t steps, int64_t from, Run run) {
+  Repeated source(make_batch(), steps);
+  Time begin{}, end{};
+  source.on_batch = [&](int64_t at) {
+    if (at == from) begin = std::chrono::steady_clock::now();
+    if (at == steps - 1) end = std::chrono::steady_clock::now();
+  };
+  run(source);
+  const std::chrono::duration<double, std::micro> time = end - begin;
+  return time.count() / static_cast<double>(steps - 1 - from);
 }
 
 struct QuietLog final : bolt::LogSink {

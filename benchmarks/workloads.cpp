@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <string>
 
+#include "paired.h"
 #include "tiny_step.h"
 
 namespace {
@@ -23,6 +24,9 @@ namespace F = torch::nn::functional;
 
 constexpr int64_t kTinySteps = 2500;
 constexpr int64_t kTinyWarmup = 500;
+// Of Fashion-MNIST's pixels (W8).
+constexpr double kMean = 0.2860;
+constexpr double kStd = 0.3530;
 
 double seconds() {
   timespec time{};
@@ -37,13 +41,17 @@ void emit(const std::string& cell, const char* metric, double value,
               unit, torch::get_num_threads());
 }
 
+// The number at the end of a variant's name.
+int64_t workers_of(const std::string& variant) {
+  return std::atoll(variant.c_str() + variant.find_first_of("0123456789"));
+}
+
 std::filesystem::path scratch() {
   return std::filesystem::temp_directory_path() / "torchbolt-workloads";
 }
 
 // W1, W2: the tiny step.
 void tiny_steps(const std::string& cell, const std::string& variant) {
-  tiny::Repeated source(tiny::make_batch(), kTinySteps, kTinyWarmup);
   bolt::TrainerOptions options;
   options.enable_progress_bar = variant == "bar";
   options.enable_model_summary = false;
@@ -53,8 +61,11 @@ void tiny_steps(const std::string& cell, const std::string& variant) {
     options.logger = false;
   }
   const bool logs = cell.starts_with("W2");
-  tiny::run_trainer(source, variant != "unfused", logs, options);
-  emit(cell, "step", source.step_us(), "us");
+  const double step =
+      tiny::step_us(kTinySteps, kTinyWarmup, [&](tiny::Repeated& source) {
+        tiny::run_trainer(source, variant != "unfused", logs, options);
+      });
+  emit(cell, "step", step, "us");
   std::filesystem::remove_all(scratch());
 }
 
@@ -70,45 +81,79 @@ struct Mlp : bolt::LightningModule<> {
   nn::Sequential net{nn::Linear(784, 256), nn::ReLU(), nn::Linear(256, 10)};
 };
 
-// W3: an epoch of Fashion-MNIST from memory.
-void fashion(const std::string& cell) {
-  const char* folder = std::getenv("FASHION_MNIST");
-  const std::filesystem::path data =
-      folder != nullptr ? folder : "/usr/share/datasets/fashion-mnist";
-  const auto read = [&](const std::string& part) {
-    const auto x = bolt::read_idx(data / (part + "-images-idx3-ubyte.gz"));
-    const auto y = bolt::read_idx(data / (part + "-labels-idx1-ubyte.gz"));
-    return bolt::TensorDataset(x.to(torch::kFloat).div_(255).reshape({-1, 784}),
-                               y.to(torch::kLong));
-  };
-  bolt::DataLoader train(read("train"), {.batch_size = 128, .shuffle = true});
-  const auto fit = [&](Mlp& model, std::optional<bolt::BatchLimit> limit) {
-    bolt::Trainer trainer({.max_epochs = 1,
-                           .limit_train_batches = limit,
-                           .accelerator = bolt::Accelerator::kCPU,
-                           .logger = false,
-                           .enable_progress_bar = false,
-                           .enable_model_summary = false});
-    trainer.fit(model, train);
-  };
+// Fashion-MNIST, an image at a time: what the other frameworks' loaders read.
+struct Images {
+  torch::Tensor bytes, labels;
+  int64_t size() const { return bytes.size(0); }
+  torch::data::Example<> get(int64_t at) const {
+    return {bytes[at].to(torch::kFloat).div_(255).flatten(), labels[at]};
+  }
+};
+
+template <class Loader>
+void fit_epoch(Mlp& model, Loader& train,
+               std::optional<bolt::BatchLimit> limit) {
+  bolt::Trainer trainer({.max_epochs = 1,
+                         .limit_train_batches = limit,
+                         .accelerator = bolt::Accelerator::kCPU,
+                         .logger = false,
+                         .enable_progress_bar = false,
+                         .enable_model_summary = false});
+  trainer.fit(model, train);
+}
+
+template <class Loader>
+void time_epoch(const std::string& cell, Loader train) {
   Mlp warm_up;
-  fit(warm_up, 20);
+  fit_epoch(warm_up, train, 20);
   torch::manual_seed(0);
   Mlp model;
   const double start = seconds();
-  fit(model, {});
+  fit_epoch(model, train, {});
   const double time = seconds() - start;
   const torch::NoGradGuard no_grad;
-  const auto test = read("t10k");
+  const auto [images, labels] = paired::read_images("t10k");
   bolt::metrics::Accuracy accuracy({.num_classes = 10});
-  accuracy.update(model.net->forward(test.data()), test.target());
+  accuracy.update(
+      model.net->forward(images.to(torch::kFloat).div_(255).reshape({-1, 784})),
+      labels);
   emit(cell, "accuracy", accuracy.compute().item<double>(), "fraction");
   emit(cell, "samples", 60'000 / time, "1/s");
 }
 
+// W3: an epoch of Fashion-MNIST, from tensors in memory or image by image.
+void fashion(const std::string& cell, const std::string& variant) {
+  const auto [images, labels] = paired::read_images();
+  bolt::DataLoaderOptions options{.batch_size = 128, .shuffle = true};
+  if (variant == "preloaded") {
+    const auto x = images.to(torch::kFloat).div_(255).reshape({-1, 784});
+    time_epoch(cell, bolt::DataLoader(bolt::TensorDataset(x, labels), options));
+  } else {
+    options.num_workers = workers_of(variant);
+    time_epoch(cell, bolt::DataLoader(Images{images, labels}, options));
+  }
+}
+
+// W8: augmented images, no model.
+void augmented(const std::string& cell, const std::string& variant) {
+  using namespace bolt::transforms;
+  const auto [images, labels] = paired::read_images();
+  bolt::DataLoader loader(
+      bolt::AugmentedDataset(
+          bolt::TensorDataset(images.unsqueeze(1), labels),
+          Compose{Normalize({.mean = {kMean}, .std = {kStd}}),
+                  RandomCrop({.height = 28, .width = 28, .padding = 4}),
+                  RandomHorizontalFlip()}),
+      {.batch_size = 128, .shuffle = true, .num_workers = workers_of(variant)});
+  const double start = seconds();
+  int64_t samples = 0;
+  for (const auto& batch : loader) samples += batch.data.size(0);
+  emit(cell, "samples", double(samples) / (seconds() - start), "1/s");
+}
+
 // W5: from the start of the process to the end of a fit of one step.
 void start_up(const std::string& cell) {
-  tiny::Repeated source(tiny::make_batch(), 1, 0);
+  tiny::Repeated source(tiny::make_batch(), 1);
   bolt::TrainerOptions options;
   options.logger = false;
   options.enable_progress_bar = false;
@@ -133,9 +178,11 @@ int main(int argc, char** argv) {
     if (cell.starts_with("W1") || cell.starts_with("W2")) {
       tiny_steps(cell, cell.substr(3));
     } else if (cell.starts_with("W3")) {
-      fashion(cell);
+      fashion(cell, cell.substr(3));
     } else if (cell.starts_with("W5")) {
       start_up(cell);
+    } else if (cell.starts_with("W8")) {
+      augmented(cell, cell.substr(3));
     } else {
       std::fprintf(stderr, "%s is not there yet\n", cell.c_str());
       return 1;

@@ -26,13 +26,14 @@ PLAN = {
         "torchbolt": ["memory", "bar", "csv"], "raw_libtorch": ["memory", "csv"], "raw_torch": ["memory", "item", "bar", "csv"],
         "lightning": ["memory", "bar", "csv"], "ignite": ["memory", "bar", "csv"], "keras": ["memory", "bar"],
         "fastai": ["memory", "bar"]}),
-    "W3": (0, 5, {p: SOURCES for p in ALL} | {"torchbolt": ["preloaded"], "raw_libtorch": SOURCES + ["preloaded_unfused"]}),
+    "W3": (0, 5, {p: SOURCES for p in ALL} | {"raw_libtorch": SOURCES + ["preloaded_unfused"]}),
     "W4": (0, 3, {p: ["preloaded"] for p in ["raw_libtorch", "raw_torch", "lightning"]}),
     "W5": (0, 5, {p: ["plain"] for p in ALL}),
     "W6": (0, 3, {
         "raw_libtorch": ["save"], "raw_torch": ["save", "dcp", "dcp_async"], "lightning": ["save", "async"]}),
     "W7": (1, 5, {"raw_torch": ["1", "2"], "lightning": ["1", "2"]}),
     "W8": (0, 3, {
+        "torchbolt": ["transforms0", "transforms2"],
         "raw_libtorch": ["tensor0", "tensor2", "loops0", "loops2"],
         "raw_torch": ["tensor0", "tensor2", "torchvision0", "torchvision2"]}),
 }

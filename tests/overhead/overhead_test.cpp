@@ -22,18 +22,20 @@ int64_t page_faults() {
 template <class Run>
 Cost measure(int64_t steps, Run run) {
   torch::set_num_threads(1);
-  tiny::Repeated source(tiny::make_batch(), steps, steps / 4);
+  tiny::Repeated source(tiny::make_batch(), steps);
+  const int64_t from = steps / 4;
   int64_t before = 0, after = 0, faults = 0;
-  source.on_begin = [&] {
-    before = testing::allocations();
-    faults = page_faults();
-  };
-  source.on_end = [&] {
-    after = testing::allocations();
-    faults = page_faults() - faults;
+  source.on_batch = [&](int64_t at) {
+    if (at == from) {
+      before = testing::allocations();
+      faults = page_faults();
+    } else if (at == steps - 1) {
+      after = testing::allocations();
+      faults = page_faults() - faults;
+    }
   };
   run(source);
-  return {double(after - before) / double(steps - 1 - steps / 4), faults};
+  return {double(after - before) / double(steps - 1 - from), faults};
 }
 
 Cost by_hand(int64_t steps) {
