@@ -1,12 +1,13 @@
-#include <torch/torch.h>
+#include <c10/util/Type.h>
+#include <torch/optim/adam.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/rmsprop.h>
+#include <torch/optim/sgd.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/optim/momentum.h>
-#if __has_include(<torchbolt/optim/optimizer.h>)
 #include <torchbolt/optim/optimizer.h>
-#define TORCHBOLT_OPTIMIZERS 1
-#endif
-
-#include <c10/util/Type.h>
+#include <torchbolt/optim/rmsprop.h>
+#include <torchbolt/optim/sgd.h>
 
 #include <string>
 #include <tuple>
@@ -19,49 +20,38 @@ struct Found {
   double* value = nullptr;
 };
 
-template <class Options>
-bool look_for_momentum(torch::optim::OptimizerOptions& options, Found& found) {
-  auto* known = dynamic_cast<Options*>(&options);
-  if (known != nullptr) found = {MomentumKind::kMomentum, &known->momentum()};
-  return known != nullptr;
-}
-
-template <class Options>
-bool look_for_betas(torch::optim::OptimizerOptions& options, Found& found) {
-  auto* known = dynamic_cast<Options*>(&options);
-  if (known != nullptr) {
-    found = {MomentumKind::kBeta1, &std::get<0>(known->betas())};
+Found in_torchs(torch::optim::OptimizerOptions& options) {
+  const auto plain = [](double& value) {
+    return Found{MomentumKind::kMomentum, &value};
+  };
+  const auto beta1 = [](auto& betas) {
+    return Found{MomentumKind::kBeta1, &std::get<0>(betas)};
+  };
+  if (auto* o = dynamic_cast<torch::optim::SGDOptions*>(&options)) {
+    return plain(o->momentum());
   }
-  return known != nullptr;
-}
-
-Found find(torch::optim::Optimizer& optimizer,
-           torch::optim::OptimizerOptions& options,
-           [[maybe_unused]] std::size_t group) {
-#ifdef TORCHBOLT_OPTIMIZERS
-  if (auto* ours = dynamic_cast<Optimizer*>(&optimizer)) {
-    double* value = ours->momentum(group);
-    if (value == nullptr) return {};
-    const bool plain = ours->name() == "SGD" || ours->name() == "RMSprop";
-    return {plain ? MomentumKind::kMomentum : MomentumKind::kBeta1, value};
+  if (auto* o = dynamic_cast<torch::optim::RMSpropOptions*>(&options)) {
+    return plain(o->momentum());
   }
-#endif
-  if (auto* own = dynamic_cast<MomentumOptions*>(&options)) {
-    const MomentumKind kind = own->momentum_kind();
-    if (kind == MomentumKind::kNone) return {};
-    return {kind, &own->scheduled_momentum()};
+  if (auto* o = dynamic_cast<torch::optim::AdamWOptions*>(&options)) {
+    return beta1(o->betas());
   }
-  Found found;
-  (void)optimizer;
-  (void)(look_for_momentum<torch::optim::SGDOptions>(options, found) ||
-         look_for_momentum<torch::optim::RMSpropOptions>(options, found) ||
-         look_for_betas<torch::optim::AdamOptions>(options, found) ||
-         look_for_betas<torch::optim::AdamWOptions>(options, found));
-  return found;
+  if (auto* o = dynamic_cast<torch::optim::AdamOptions*>(&options)) {
+    return beta1(o->betas());
+  }
+  return {};
 }
 
 Found find(torch::optim::Optimizer& optimizer, std::size_t group) {
-  return find(optimizer, optimizer.param_groups().at(group).options(), group);
+  auto* ours = dynamic_cast<Optimizer*>(&optimizer);
+  if (ours == nullptr) {
+    return in_torchs(optimizer.param_groups().at(group).options());
+  }
+  double* value = ours->momentum(group);
+  if (value == nullptr) return {};
+  const bool plain = dynamic_cast<SGD*>(ours) != nullptr ||
+                     dynamic_cast<RMSprop*>(ours) != nullptr;
+  return {plain ? MomentumKind::kMomentum : MomentumKind::kBeta1, value};
 }
 
 ConfigError no_momentum(torch::optim::Optimizer& optimizer,
@@ -78,7 +68,7 @@ ConfigError no_momentum(torch::optim::Optimizer& optimizer,
 
 MomentumKind momentum_kind(torch::optim::Optimizer& optimizer) {
   if (optimizer.param_groups().empty()) {
-    return find(optimizer, optimizer.defaults(), 0).kind;
+    return in_torchs(optimizer.defaults()).kind;
   }
   return find(optimizer, 0).kind;
 }

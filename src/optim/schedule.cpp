@@ -16,6 +16,7 @@ Schedule::Schedule(OptimizerRef optimizer, int64_t last_epoch)
   const auto& groups = optimizer_->param_groups();
   for (std::size_t i = 0; i < groups.size(); ++i) {
     std::optional<double> initial = extras_.find(i, "initial_lr");
+    found_lrs_.push_back(groups[i].options().get_lr());
     if (!initial && last_epoch != -1) {
       throw ConfigError(
           {.where = "last_epoch",
@@ -23,8 +24,9 @@ Schedule::Schedule(OptimizerRef optimizer, int64_t last_epoch)
                    " is not known",
            .got = std::to_string(last_epoch),
            .expected = "-1 for a schedule that begins",
-           .tip = "load the schedule's state, or set \"initial_lr\" in a "
-                  "GroupExtras"});
+           .tip = "load the schedule's state; or use an optimizer of "
+                  "bolt::optim, and load its state or set "
+                  "extras(group)[\"initial_lr\"]"});
     }
     if (!initial) {
       initial = groups[i].options().get_lr();
@@ -63,9 +65,21 @@ void Schedule::update(bool closed_form) {
   } else {
     get_lr(last_lr_);
   }
+  set_lrs(last_lr_);
+}
+
+void Schedule::set_lrs(const std::vector<double>& lrs) {
   auto& groups = optimizer_->param_groups();
   for (std::size_t i = 0; i < groups.size(); ++i) {
-    groups[i].options().set_lr(last_lr_[i]);
+    groups[i].options().set_lr(lrs[i]);
+  }
+}
+
+void Schedule::rebase(const std::vector<double>& lrs) {
+  base_lrs_ = lrs;
+  found_lrs_ = lrs;
+  for (std::size_t i = 0; i < lrs.size(); ++i) {
+    extras_.set(i, "initial_lr", lrs[i]);
   }
 }
 

@@ -4,9 +4,9 @@
 #include <torchbolt/state/state.h>
 
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace torch::optim {
 class Optimizer;
@@ -14,32 +14,29 @@ class Optimizer;
 
 namespace bolt::optim {
 
-/// What schedules keep with each parameter group beside its options, under the
-/// names that Python has in the group itself: "initial_lr", "max_lr", "min_lr",
-/// "max_momentum", "base_momentum", "swa_lr". So several schedules on one
-/// optimizer know where it began. torchbolt's optimizers hold these values and
-/// save them. For torch's, which have no place for them, they live as long as
-/// any object of this class (thus any schedule) of that optimizer.
-///
-/// Different optimizers may be used from different threads.
-///
-///     // A schedule that goes on at epoch 5 wants to know the first rate.
-///     bolt::optim::GroupExtras extras(*sgd);
-///     extras.set(0, "initial_lr", 0.1);
-///     bolt::optim::StepLR schedule(sgd, {.step_size = 3, .last_epoch = 5});
+class Optimizer;
+
+/// What a schedule keeps with each parameter group beside its options, under
+/// the names that Python has in the group itself: "initial_lr", "max_lr",
+/// "min_lr", "max_momentum", "base_momentum", "swa_lr". torchbolt's optimizers
+/// hold these values and save them (`Optimizer::extras`), so that all schedules
+/// of one know where it began. torch's have no place for them: there each
+/// schedule has its own.
 class TORCHBOLT_API GroupExtras {
  public:
+  /// Of an optimizer that outlives it.
   explicit GroupExtras(torch::optim::Optimizer& optimizer);
 
-  /// The values of a group, a map; for what saves an optimizer.
-  State& operator[](std::size_t group);
-  std::optional<double> find(std::size_t group, std::string_view name);
+  /// Whether the optimizer keeps them, and other schedules see them.
+  bool shared() const { return optimizer_ != nullptr; }
+  /// The value of a group; none where there is none.
+  std::optional<double> find(std::size_t group, std::string_view name) const;
+  /// Sets the value of a group.
   void set(std::size_t group, std::string_view name, double value);
 
  private:
-  struct Table;
-
-  std::shared_ptr<Table> table_;
+  Optimizer* optimizer_;  // null: one of torch's
+  std::vector<State> own_{};
 };
 
 }  // namespace bolt::optim

@@ -11,16 +11,23 @@
 namespace bolt::optim {
 
 /// A setting of a schedule: one number for all parameter groups, or one for
-/// each.
+/// each; or none yet.
 ///
 ///     .max_lr = 0.1
 ///     .max_lr = {0.1, 0.01}
 class TORCHBOLT_API PerGroup {
  public:
+  /// Not set.
+  PerGroup() = default;
+  /// One for all.
   PerGroup(double value) : values_{value}, single_(true) {}
+  /// One for each.
   PerGroup(std::initializer_list<double> values) : values_(values) {}
+  /// The same.
   PerGroup(std::vector<double> values) : values_(std::move(values)) {}
 
+  /// Whether there is a number.
+  bool given() const { return !values_.empty(); }
   /// Whether one number counts for all groups.
   bool single() const { return single_; }
   /// The number of a group. Throws ConfigError when there is none for it.

@@ -18,6 +18,10 @@ namespace bolt::optim {
 /// first step already: the optimizer has the rate of epoch 0. What an "epoch"
 /// is, whoever calls `step()` decides. Not thread-safe.
 ///
+/// Several schedules of one optimizer share the rates that it had before all of
+/// them. torchbolt's optimizers keep these; of torch's, a schedule takes the
+/// rates that it finds, unless a SequentialLR or ChainedScheduler tells it.
+///
 /// A schedule of one's own says how the next rates come from the last:
 ///
 ///     class HalveLR final : public bolt::optim::Schedule {
@@ -54,6 +58,12 @@ class TORCHBOLT_API Schedule {
   /// Whose rates it sets.
   const torch::optim::Optimizer* optimizer() const { return optimizer_.get(); }
 
+  /// Whether it can't begin before `set_total_steps()`; see WarmupLR.
+  virtual bool needs_total_steps() const { return false; }
+  /// Says how many steps there will be. The Trainer calls it where that is
+  /// needed.
+  virtual void set_total_steps(int64_t steps) { (void)steps; }
+
   /// What Python's `state_dict()` has, settings included. The rates
   /// themselves are in the optimizer's state: save and load both.
   State state() const;
@@ -87,27 +97,39 @@ class TORCHBOLT_API Schedule {
   virtual void load(const State& state);
 
   // What composites do with their parts.
+  /// Takes back the first step.
   virtual void undo() { --last_epoch_; }
+  /// Goes to epoch 0 in the middle of a run.
   virtual void restart();
 
+  /// Whose rates it sets, to change them.
   torch::optim::Optimizer& target() const { return *optimizer_; }
+  /// What it keeps with the groups.
   GroupExtras& extras() { return extras_; }
+  /// Other rates were there before any schedule; for composites.
+  virtual void rebase(const std::vector<double>& lrs);
   /// Sets the rates of the epoch that `last_epoch()` is.
   void update(bool closed_form);
+  /// Other values of what the functions of these names give.
   void set_last_epoch(int64_t epoch) { last_epoch_ = epoch; }
+  /// The same.
   void set_base_lrs(std::vector<double> lrs) { base_lrs_ = std::move(lrs); }
+  /// The same.
   void set_last_lr(std::vector<double> lrs) { last_lr_ = std::move(lrs); }
+  /// Sets the rates of the groups, and nothing else.
+  void set_lrs(const std::vector<double>& lrs);
   /// Notes the rates of the optimizer as those that were set last.
   void note_lrs();
 
  private:
-  friend class ChainedScheduler;
-  friend class SequentialLR;
+  friend class CompositeSchedule;
 
   OptimizerRef optimizer_;
   GroupExtras extras_;
   std::vector<double> base_lrs_{};
   std::vector<double> last_lr_{};
+  // Before its first step, whoever had set them.
+  std::vector<double> found_lrs_{};
   int64_t last_epoch_ = -1;
   int64_t step_count_ = 0;
   bool is_initial_ = false;

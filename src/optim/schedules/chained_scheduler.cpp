@@ -2,48 +2,51 @@
 
 #include <utility>
 
-#include "optim/composite.h"
 #include "optim/schedule_state.h"
 
 namespace bolt::optim {
 
 ChainedScheduler::ChainedScheduler(OptimizerRef optimizer,
                                    ChainedSchedulerOptions options)
-    : Schedule(std::move(optimizer)),
-      schedulers_(std::move(options.schedulers)) {
-  check_parts(schedulers_, this->optimizer(), name());
+    : CompositeSchedule(std::move(optimizer), std::move(options.schedulers),
+                        "ChainedScheduler") {
   set_last_epoch(0);
+  if (rebased()) {
+    set_lrs(base_lrs());
+    for (std::size_t k = 0; k < size(); ++k) {
+      undo_part(k);
+      begin_part(k);
+    }
+  }
   note_lrs();
 }
 
 void ChainedScheduler::step() {
   set_last_epoch(last_epoch() + 1);
-  for (const SharedSchedule& schedule : schedulers_) schedule->step();
+  for (std::size_t k = 0; k < size(); ++k) part(k).step();
   note_lrs();
 }
 
 void ChainedScheduler::undo() {
   Schedule::undo();
-  for (const SharedSchedule& schedule : schedulers_) schedule->undo();
+  for (std::size_t k = 0; k < size(); ++k) undo_part(k);
 }
 
 // Python can't do that: it begins all parts where a SequentialLR begins this.
 void ChainedScheduler::restart() {
   set_last_epoch(0);
-  for (std::size_t i = 0; i < schedulers_.size(); ++i) {
-    schedulers_[i]->restart();
-  }
+  for (std::size_t k = 0; k < size(); ++k) restart_part(k);
   note_lrs();
 }
 
 void ChainedScheduler::save(State& state) const {
   state["_last_lr"] = list_of(last_lr());
-  state["_schedulers"] = states_of(schedulers_);
+  state["_schedulers"] = part_states();
 }
 
 void ChainedScheduler::load(const State& state) {
   set_last_lr(doubles(state, "_last_lr", last_lr().size(), name()));
-  load_parts(schedulers_, state, name());
+  load_parts(state);
 }
 
 }  // namespace bolt::optim

@@ -18,10 +18,10 @@ const std::vector<std::string_view> kModes{"triangular", "triangular2",
                                            "exp_range"};
 const std::vector<std::string_view> kScaleModes{"cycle", "iterations"};
 
-std::vector<double> given(const std::optional<PerGroup>& setting,
-                          std::size_t groups, std::string_view field) {
-  check_given(setting.has_value(), kName, field, "." + std::string(field));
-  return setting->values(groups, kName, field);
+std::vector<double> given(const PerGroup& setting, std::size_t groups,
+                          std::string_view field) {
+  check_given(setting.given(), kName, field, "." + std::string(field));
+  return setting.values(groups, kName, field);
 }
 
 // The optimizer, checked, and at the lowest rates: before the base looks at

@@ -46,7 +46,7 @@ OneCycleLR::OneCycleLR(OptimizerRef optimizer, OneCycleLROptions options)
     : Schedule(std::move(optimizer), options.last_epoch),
       strategy_(options.anneal_strategy),
       cycle_momentum_(options.cycle_momentum) {
-  check_given(options.max_lr.has_value(), name(), "max_lr", ".max_lr = 0.1");
+  check_given(options.max_lr.given(), name(), "max_lr", ".max_lr = 0.1");
   total_steps_ = steps_of(options);
   check_option(options.pct_start >= 0 && options.pct_start <= 1, name(),
                "pct_start", options.pct_start, "0 to 1");
@@ -83,7 +83,7 @@ void OneCycleLR::prepare_groups(const OneCycleLROptions& options) {
   const auto values = [&](const PerGroup& of, std::string_view field) {
     return of.values(count, name(), field);
   };
-  const std::vector<double> max_lrs = values(*options.max_lr, "max_lr");
+  const std::vector<double> max_lrs = values(options.max_lr, "max_lr");
   const auto highest = values(options.max_momentum, "max_momentum");
   const auto lowest = values(options.base_momentum, "base_momentum");
   std::vector<double> first;

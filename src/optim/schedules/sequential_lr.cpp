@@ -6,35 +6,30 @@
 #include <string>
 #include <utility>
 
-#include "optim/composite.h"
 #include "optim/schedule_state.h"
 
 namespace bolt::optim {
 
 SequentialLR::SequentialLR(OptimizerRef optimizer, SequentialLROptions options)
-    : Schedule(std::move(optimizer)),
-      schedulers_(std::move(options.schedulers)),
+    : CompositeSchedule(std::move(optimizer), std::move(options.schedulers),
+                        "SequentialLR"),
       milestones_(std::move(options.milestones)) {
-  check_parts(schedulers_, this->optimizer(), name());
-  if (milestones_.size() + 1 != schedulers_.size()) {
+  if (milestones_.size() + 1 != size()) {
     throw ConfigError({.where = std::string(name()),
                        .what = "each schedule but the first has one milestone",
                        .got = std::to_string(milestones_.size()) +
-                              " milestones for " +
-                              std::to_string(schedulers_.size()) + " schedules",
-                       .expected = std::to_string(schedulers_.size() - 1)});
+                              " milestones for " + std::to_string(size()) +
+                              " schedules",
+                       .expected = std::to_string(size() - 1)});
   }
   check_milestones(milestones_, name());
   set_last_epoch(options.last_epoch + 1);
   // All of them made their first step already. Only the first one is due.
-  auto& groups = target().param_groups();
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    groups[i].options().set_lr(base_lrs()[i]);
-  }
-  for (const SharedSchedule& schedule : schedulers_) schedule->undo();
+  set_lrs(base_lrs());
+  undo();
   const auto passed = std::count_if(milestones_.begin(), milestones_.end(),
                                     [](int64_t m) { return m <= 0; });
-  schedulers_[static_cast<std::size_t>(passed)]->initial_step();
+  begin_part(static_cast<std::size_t>(passed));
   note_lrs();
 }
 
@@ -44,16 +39,16 @@ void SequentialLR::step() {
       std::upper_bound(milestones_.begin(), milestones_.end(), last_epoch());
   const auto index = static_cast<std::size_t>(after - milestones_.begin());
   if (index > 0 && milestones_[index - 1] == last_epoch()) {
-    schedulers_[index]->restart();
+    restart_part(index);
   } else {
-    schedulers_[index]->step();
+    part(index).step();
   }
   note_lrs();
 }
 
 // Python undoes the parts only, and so counts a sequence in a sequence from 1.
 void SequentialLR::undo() {
-  for (const SharedSchedule& schedule : schedulers_) schedule->undo();
+  for (std::size_t k = 0; k < size(); ++k) undo_part(k);
 }
 
 // Python can't do that.
@@ -61,7 +56,7 @@ void SequentialLR::restart() {
   set_last_epoch(0);
   const auto passed = std::count_if(milestones_.begin(), milestones_.end(),
                                     [](int64_t m) { return m <= 0; });
-  schedulers_[static_cast<std::size_t>(passed)]->restart();
+  restart_part(static_cast<std::size_t>(passed));
   note_lrs();
 }
 
@@ -69,7 +64,7 @@ void SequentialLR::save(State& state) const {
   state["_milestones"] = State::list({milestones_.begin(), milestones_.end()});
   state["last_epoch"] = last_epoch();
   state["_last_lr"] = list_of(last_lr());
-  state["_schedulers"] = states_of(schedulers_);
+  state["_schedulers"] = part_states();
 }
 
 void SequentialLR::load(const State& state) {
@@ -85,7 +80,7 @@ void SequentialLR::load(const State& state) {
   }
   const int64_t epoch = state.at("last_epoch").as_int();
   set_last_lr(doubles(state, "_last_lr", last_lr().size(), name()));
-  load_parts(schedulers_, state, name());
+  load_parts(state);
   milestones_ = std::move(milestones);
   set_last_epoch(epoch);
 }

@@ -17,11 +17,11 @@ SWALR::SWALR(OptimizerRef optimizer, SWALROptions options)
     : Schedule(std::move(optimizer), options.last_epoch),
       anneal_epochs_(options.anneal_epochs),
       strategy_(options.anneal_strategy) {
-  check_given(options.swa_lr.has_value(), name(), "swa_lr", ".swa_lr = 0.05");
+  check_given(options.swa_lr.given(), name(), "swa_lr", ".swa_lr = 0.05");
   check_option(anneal_epochs_ >= 0, name(), "anneal_epochs", anneal_epochs_,
                "at least 0");
   const std::size_t count = target().param_groups().size();
-  const auto swa_lrs = options.swa_lr->values(count, name(), "swa_lr");
+  const auto swa_lrs = options.swa_lr.values(count, name(), "swa_lr");
   for (std::size_t i = 0; i < count; ++i) {
     extras().set(i, "swa_lr", swa_lrs[i]);
   }

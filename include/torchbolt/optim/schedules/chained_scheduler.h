@@ -1,11 +1,11 @@
 #pragma once
 
 #include <torchbolt/export.h>
-#include <torchbolt/optim/schedule.h>
-#include <torchbolt/optim/shared_schedule.h>
+#include <torchbolt/optim/schedules/composite_schedule.h>
 
 namespace bolt::optim {
 
+/// Settings of ChainedScheduler; names and defaults are Python's.
 struct ChainedSchedulerOptions {
   /// At least one; each goes on from what the one before it made.
   std::vector<SharedSchedule> schedulers{};
@@ -16,7 +16,7 @@ struct ChainedSchedulerOptions {
 ///     bolt::optim::ChainedScheduler schedule(sgd, {
 ///         .schedulers = {bolt::optim::ConstantLR(sgd, {.factor = 0.1}),
 ///                        bolt::optim::ExponentialLR(sgd, {.gamma = 0.9})}});
-class TORCHBOLT_API ChainedScheduler final : public Schedule {
+class TORCHBOLT_API ChainedScheduler final : public CompositeSchedule {
  public:
   /// Throws ConfigError for no schedules, and for those of another optimizer.
   ChainedScheduler(OptimizerRef optimizer, ChainedSchedulerOptions options);
@@ -25,13 +25,10 @@ class TORCHBOLT_API ChainedScheduler final : public Schedule {
   void step() override;
 
  private:
-  void get_lr(std::vector<double>&) override {}
   void save(State& state) const override;
   void load(const State& state) override;
   void undo() override;
   void restart() override;
-
-  std::vector<SharedSchedule> schedulers_;
 };
 
 }  // namespace bolt::optim

@@ -5,6 +5,7 @@
 
 namespace bolt::optim {
 
+/// Settings of ConstantLR; names and defaults are Python's.
 struct ConstantLROptions {
   /// What the rate is multiplied by at first; above 0, at most 1.
   double factor = 1.0 / 3;

@@ -5,6 +5,7 @@
 
 namespace bolt::optim {
 
+/// Settings of CosineAnnealingLR; names and defaults are Python's.
 struct CosineAnnealingLROptions {
   /// Epochs from the highest rate to the lowest; must be set. Python's T_max.
   int64_t t_max = 0;

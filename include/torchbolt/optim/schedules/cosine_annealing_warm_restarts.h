@@ -5,6 +5,7 @@
 
 namespace bolt::optim {
 
+/// Settings of CosineAnnealingWarmRestarts; names and defaults are Python's.
 struct CosineAnnealingWarmRestartsOptions {
   /// Epochs until the first restart; must be set. Python's T_0.
   int64_t t_0 = 0;

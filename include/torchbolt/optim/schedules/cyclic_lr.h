@@ -19,11 +19,12 @@ enum class CyclicMode {
 /// What the height depends on.
 enum class ScaleMode { kCycle, kIterations };
 
+/// Settings of CyclicLR; names and defaults are Python's.
 struct CyclicLROptions {
   /// The lowest rate, and the first one; must be set.
-  std::optional<PerGroup> base_lr{};
+  PerGroup base_lr{};
   /// The highest rate; must be set.
-  std::optional<PerGroup> max_lr{};
+  PerGroup max_lr{};
   /// Steps up.
   int64_t step_size_up = 2000;
   /// Steps down; none: as many as up.
@@ -61,6 +62,8 @@ class TORCHBOLT_API CyclicLR final : public Schedule {
   void get_lr(std::vector<double>& lrs) override;
   void save(State& state) const override;
   void load(const State& state) override;
+  // Its rates are those of the options.
+  void rebase(const std::vector<double>&) override {}
 
   std::vector<double> max_lrs_{};
   double total_size_ = 0;

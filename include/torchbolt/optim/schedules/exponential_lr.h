@@ -7,6 +7,7 @@
 
 namespace bolt::optim {
 
+/// Settings of ExponentialLR; names and defaults are Python's.
 struct ExponentialLROptions {
   /// Each epoch multiplies the rate by it; must be set.
   std::optional<double> gamma{};

@@ -6,6 +6,7 @@
 
 namespace bolt::optim {
 
+/// Settings of LambdaLR; names and defaults are Python's.
 struct LambdaLROptions {
   /// What the first rate is multiplied by, as a function of the epoch; must be
   /// set.

@@ -5,6 +5,7 @@
 
 namespace bolt::optim {
 
+/// Settings of LinearLR; names and defaults are Python's.
 struct LinearLROptions {
   /// What the rate is multiplied by at first; above 0, at most 1.
   double start_factor = 1.0 / 3;

@@ -7,6 +7,7 @@
 
 namespace bolt::optim {
 
+/// Settings of MultiStepLR; names and defaults are Python's.
 struct MultiStepLROptions {
   /// Epochs of the changes, in order; one that stands twice counts twice.
   std::vector<int64_t> milestones{};

@@ -6,6 +6,7 @@
 
 namespace bolt::optim {
 
+/// Settings of MultiplicativeLR; names and defaults are Python's.
 struct MultiplicativeLROptions {
   /// What the last rate is multiplied by, as a function of the epoch; must be
   /// set.

@@ -9,9 +9,10 @@
 
 namespace bolt::optim {
 
+/// Settings of OneCycleLR; names and defaults are Python's.
 struct OneCycleLROptions {
   /// The highest rate; must be set.
-  std::optional<PerGroup> max_lr{};
+  PerGroup max_lr{};
   /// Steps of the cycle; none: epochs * steps_per_epoch.
   std::optional<int64_t> total_steps{};
   std::optional<int64_t> epochs{};
@@ -63,6 +64,8 @@ class TORCHBOLT_API OneCycleLR final : public Schedule {
   void get_lr(std::vector<double>& lrs) override;
   void save(State& state) const override;
   void load(const State& state) override;
+  // Its rates are those of the options.
+  void rebase(const std::vector<double>&) override {}
 
   int64_t total_steps_ = 0;
   std::vector<Phase> phases_{};

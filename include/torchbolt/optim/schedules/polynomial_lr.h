@@ -5,6 +5,7 @@
 
 namespace bolt::optim {
 
+/// Settings of PolynomialLR; names and defaults are Python's.
 struct PolynomialLROptions {
   /// Epochs until the rate is 0.
   int64_t total_iters = 5;

@@ -16,6 +16,7 @@ enum class PlateauMode { kMin, kMax };
 /// Whether a threshold is a share of the best metric, or in its unit.
 enum class ThresholdMode { kRel, kAbs };
 
+/// Settings of ReduceLROnPlateau; names and defaults are Python's.
 struct ReduceLROnPlateauOptions {
   PlateauMode mode = PlateauMode::kMin;
   /// A reduction multiplies the rate by it; below 1.

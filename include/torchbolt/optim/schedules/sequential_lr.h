@@ -1,11 +1,11 @@
 #pragma once
 
 #include <torchbolt/export.h>
-#include <torchbolt/optim/schedule.h>
-#include <torchbolt/optim/shared_schedule.h>
+#include <torchbolt/optim/schedules/composite_schedule.h>
 
 namespace bolt::optim {
 
+/// Settings of SequentialLR; names and defaults are Python's.
 struct SequentialLROptions {
   /// One after the other; at least one.
   std::vector<SharedSchedule> schedulers{};
@@ -21,7 +21,7 @@ struct SequentialLROptions {
 ///         .schedulers = {bolt::optim::LinearLR(sgd, {.total_iters = 5}),
 ///                        bolt::optim::ExponentialLR(sgd, {.gamma = 0.9})},
 ///         .milestones = {5}});
-class TORCHBOLT_API SequentialLR final : public Schedule {
+class TORCHBOLT_API SequentialLR final : public CompositeSchedule {
  public:
   /// Throws ConfigError for no schedules, those of another optimizer, and
   /// milestones that are too few, too many or out of order.
@@ -31,13 +31,11 @@ class TORCHBOLT_API SequentialLR final : public Schedule {
   void step() override;
 
  private:
-  void get_lr(std::vector<double>&) override {}
   void save(State& state) const override;
   void load(const State& state) override;
   void undo() override;
   void restart() override;
 
-  std::vector<SharedSchedule> schedulers_;
   std::vector<int64_t> milestones_;
 };
 

@@ -5,6 +5,7 @@
 
 namespace bolt::optim {
 
+/// Settings of StepLR; names and defaults are Python's.
 struct StepLROptions {
   /// Epochs between two changes; must be set.
   int64_t step_size = 0;

@@ -5,13 +5,12 @@
 #include <torchbolt/optim/per_group.h>
 #include <torchbolt/optim/schedule.h>
 
-#include <optional>
-
 namespace bolt::optim {
 
+/// Settings of SWALR; names and defaults are Python's.
 struct SWALROptions {
   /// The rate that it ends at; must be set.
-  std::optional<PerGroup> swa_lr{};
+  PerGroup swa_lr{};
   /// Epochs until then.
   int64_t anneal_epochs = 10;
   AnnealStrategy anneal_strategy = AnnealStrategy::kCos;
