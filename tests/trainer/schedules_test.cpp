@@ -28,6 +28,9 @@ struct Scheduled : Line {
   void on_train_batch_start(const Batch&, StepContext&) override {
     lrs.push_back(sgd->options().lr);
   }
+  void validation_step(const Batch&, StepContext&) override {
+    log("val_loss", 1.0 / static_cast<double>(1 + trainer().current_epoch()));
+  }
 
   Make make;
   std::shared_ptr<optim::SGD> sgd{};
@@ -125,12 +128,15 @@ TEST(SchedulesInAFit, APlateauWatchesItsMonitor) {
                .strict = strict}};
     };
   };
-  // val_loss falls, so under kMax it never gets better after the first epoch.
+  // It falls, so that under kMax each epoch after the first is a bad one.
   const std::vector<double> lrs =
       rates(plateau(true, "val_loss"),
             {.max_epochs = 3, .num_sanity_val_steps = 0}, 1, true);
   ASSERT_EQ(lrs.size(), 4u);
+  EXPECT_EQ(lrs[0], 1);
   EXPECT_EQ(lrs[1], 1);
+  EXPECT_NEAR(lrs[2], 0.1, 1e-12);
+  EXPECT_NEAR(lrs[3], 0.01, 1e-12);
 
   const std::string message = message_of<ConfigError>(
       [&] { rates(plateau(true, "val_los"), {.max_epochs = 1}, 1, true); });
@@ -302,7 +308,7 @@ TEST(SchedulesByHand, StepWhenTheModuleSaysSo) {
       return {sgd,
               {{.scheduler = halving(sgd)},
                {.scheduler = optim::ReduceLROnPlateau(
-                    sgd, {.factor = 0.1, .patience = 0}),
+                    sgd, {.factor = 0.25, .patience = 0}),
                 .monitor = "loss"}}};
     }
     StepOutput training_step(const Batch&, StepContext& step) override {
@@ -316,7 +322,7 @@ TEST(SchedulesByHand, StepWhenTheModuleSaysSo) {
     std::vector<double> lrs{};
   } model;
   Trainer(quiet({.max_epochs = 1})).fit(model, line_batches(5));
-  EXPECT_EQ(model.lrs, (std::vector<double>{1, 0.5, 0.5, 0.05, 0.005}));
+  EXPECT_EQ(model.lrs, (std::vector<double>{1, 0.5, 0.5, 0.125, 0.03125}));
 }
 
 }  // namespace
