@@ -6,6 +6,7 @@
 #include <torchbolt/callbacks/learning_rate_monitor.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/data/batch.h>
+#include <torchbolt/optim/momentum.h>
 #include <torchbolt/optim/optimizer.h>
 #include <torchbolt/trainer/trainer.h>
 
@@ -17,34 +18,29 @@ namespace {
 
 using torch::optim::OptimizerOptions;
 
-struct Extras {
-  double momentum = 0;
-  double weight_decay = 0;
-};
-
-Extras extras_of(torch::optim::Optimizer& optimizer, std::size_t group) {
+double weight_decay_of(torch::optim::Optimizer& optimizer, std::size_t group) {
   using namespace torch::optim;
   if (auto* own = dynamic_cast<bolt::optim::Optimizer*>(&optimizer)) {
-    const auto value = [](const double* there) { return there ? *there : 0; };
-    return {value(own->momentum(group)), value(own->weight_decay(group))};
+    const double* value = own->weight_decay(group);
+    return value ? *value : 0;
   }
   const OptimizerOptions& options = optimizer.param_groups()[group].options();
   if (const auto* o = dynamic_cast<const SGDOptions*>(&options)) {
-    return {o->momentum(), o->weight_decay()};
+    return o->weight_decay();
   }
   if (const auto* o = dynamic_cast<const AdamWOptions*>(&options)) {
-    return {std::get<0>(o->betas()), o->weight_decay()};
+    return o->weight_decay();
   }
   if (const auto* o = dynamic_cast<const AdamOptions*>(&options)) {
-    return {std::get<0>(o->betas()), o->weight_decay()};
+    return o->weight_decay();
   }
   if (const auto* o = dynamic_cast<const RMSpropOptions*>(&options)) {
-    return {o->momentum(), o->weight_decay()};
+    return o->weight_decay();
   }
   if (const auto* o = dynamic_cast<const AdagradOptions*>(&options)) {
-    return {0, o->weight_decay()};
+    return o->weight_decay();
   }
-  return {};
+  return 0;
 }
 
 // "torch::optim::AdamW" is AdamW to people.
@@ -112,13 +108,12 @@ void LearningRateMonitor::add(MetricMap& values,
         groups.size() == 1 ? "" : "/pg" + std::to_string(k + 1);
     const std::string key = options_.log_key_prefix + name;
     values[key + group] = groups[k].options().get_lr();
-    if (!options_.log_momentum && !options_.log_weight_decay) continue;
-    const Extras extras = extras_of(optimizer, k);
     if (options_.log_momentum) {
-      values[key + "-momentum" + group] = extras.momentum;
+      values[key + "-momentum" + group] =
+          optim::momentum(optimizer, k).value_or(0);
     }
     if (options_.log_weight_decay) {
-      values[key + "-weight_decay" + group] = extras.weight_decay;
+      values[key + "-weight_decay" + group] = weight_decay_of(optimizer, k);
     }
   }
 }

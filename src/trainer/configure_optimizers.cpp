@@ -3,6 +3,7 @@
 #include <torch/optim/sgd.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
+#include <torchbolt/optim/schedules/one_cycle_lr.h>
 
 #include <set>
 #include <string>
@@ -77,9 +78,20 @@ void check_parameters(const torch::optim::Optimizer& optimizer,
   }
 }
 
-void check_scheduler(const LRSchedulerConfig& config, bool manual) {
+void check_scheduler(const LRSchedulerConfig& config,
+                     const OptimizerEntry& entry, const std::string& which,
+                     bool manual) {
   if (!config.scheduler) {
-    refuse("a schedule's config has no scheduler", "set .scheduler");
+    refuse("a schedule's config has no scheduler", "set .scheduler", which);
+  }
+  const LRScheduler& scheduler = *config.scheduler;
+  const torch::optim::Optimizer* bound = scheduler.optimizer();
+  if (bound != nullptr && bound != entry.optimizer.get()) {
+    refuse(
+        "a schedule is bound to another optimizer, so that it would change "
+        "nothing here",
+        "make it with the optimizer that it is returned with",
+        scheduler.name() + " of " + which);
   }
   if (manual) {
     if (config.monitor || !config.strict) {
@@ -90,11 +102,19 @@ void check_scheduler(const LRSchedulerConfig& config, bool manual) {
     return;
   }
   if (config.frequency < 1) {
-    refuse("a schedule's frequency must be at least 1", "set .frequency = 1");
+    refuse("a schedule's frequency must be at least 1", "set .frequency = 1",
+           scheduler.name() + ": " + std::to_string(config.frequency));
   }
-  if (config.scheduler->reduce_on_plateau() && !config.monitor) {
+  if (scheduler.needs_metric() && !config.monitor) {
     refuse("a plateau scheduler needs a metric to watch",
-           "set .monitor to a logged metric");
+           "set .monitor to a logged metric", scheduler.name());
+  }
+  if (config.interval == Interval::kEpoch &&
+      scheduler.as<optim::OneCycleLR>() != nullptr) {
+    log_warning(
+        "[configure_optimizers] OneCycleLR steps after each epoch here; its "
+        "cycle is meant to step after each batch: .interval = "
+        "bolt::Interval::kStep");
   }
 }
 
@@ -175,7 +195,7 @@ void TrainerCore::configure_optimizers() {
     check_entry(entry, which, *this);
     check_parameters(*entry.optimizer, which, of_module);
     for (LRSchedulerConfig& scheduler : entry.lr_schedulers) {
-      check_scheduler(scheduler, manual());
+      check_scheduler(scheduler, entry, which, manual());
       scheduler.optimizer_idx = k;
       schedulers.push_back(std::move(scheduler));
     }
@@ -189,25 +209,7 @@ void TrainerCore::configure_optimizers() {
   if (optimizer_entries.size() > 1 && !manual()) {
     check_several(optimizer_entries);
   }
-}
-
-int64_t TrainerCore::stepping_batches(int64_t batches) const {
-  const auto each = [&](int64_t every) {
-    return batches / every + (batches % every != 0 ? 1 : 0);
-  };
-  // Before configure_optimizers has returned, the Trainer's setting alone is
-  // known.
-  if (optimizer_entries.empty()) return each(options.accumulate_grad_batches);
-  if (optimizer_entries.size() == 1) return each(window(0));
-  int64_t steps = 0;
-  for (int64_t ready = 1; ready <= batches; ++ready) {
-    bool due = ready == batches;
-    for (std::size_t k = 0; k < optimizer_entries.size() && !due; ++k) {
-      due = ready % window(k) == 0;
-    }
-    steps += due ? 1 : 0;
-  }
-  return steps;
+  set_total_steps();
 }
 
 TrainerCore::ClipSettings TrainerCore::clip_settings(

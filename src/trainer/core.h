@@ -181,6 +181,9 @@ class TrainerCore {
   void prepare();
   void setup_engine();
   void configure_optimizers();
+  void set_total_steps();
+  int64_t schedule_steps(const LRSchedulerConfig& config,
+                         int64_t global_steps) const;
   void log_hyperparameters();
   void start_signals();
   void finish();

@@ -39,8 +39,8 @@ void FitLoop::update_schedulers(Interval interval, bool plateau) {
                             : progress.epochs.current.completed + 1;
   for (LRSchedulerConfig& config : core_.schedulers) {
     LRScheduler& scheduler = *config.scheduler;
-    if (scheduler.reduce_on_plateau() != plateau ||
-        config.interval != interval || index % config.frequency != 0) {
+    if (scheduler.needs_metric() != plateau || config.interval != interval ||
+        index % config.frequency != 0) {
       continue;
     }
     if (interval == Interval::kStep && !steps_now(config.optimizer_idx)) {
@@ -48,7 +48,7 @@ void FitLoop::update_schedulers(Interval interval, bool plateau) {
     }
     std::optional<double> metric;
     if (plateau) {
-      metric = monitored_metric(core_.trainer, "ReduceLROnPlateau",
+      metric = monitored_metric(core_.trainer, scheduler.name(),
                                 *config.monitor, config.strict, true);
       if (!metric) continue;
     }

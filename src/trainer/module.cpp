@@ -56,7 +56,11 @@ void Module::optimizer_step(int64_t, int64_t,
 
 void Module::lr_scheduler_step(LRScheduler& scheduler,
                                std::optional<double> metric) {
-  scheduler.step(metric.value_or(0));
+  if (metric) {
+    scheduler.step(*metric);
+  } else {
+    scheduler.step();
+  }
 }
 
 void Module::on_validation_model_zero_grad() { zero_grad(); }

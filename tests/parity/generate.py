@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Makes random scenarios of the groups that have no checkpoints.
 
-usage: generate.py COUNT -o FOLDER [--seed N] [--loaders] [--optimization]
+usage: generate.py COUNT -o FOLDER [--seed N] [--loaders] [--optimization] [--schedules]
 
 --loaders: about loaders alone: several of them, combined or not, of unequal lengths, empty, unsized, limited, asked for again.
 --optimization: about optimizers alone: manual optimization with two of them, schedules, clipping, accumulation.
+--schedules: about schedules alone: every kind, one or several, by epochs or batches, watching metrics, also ones that aren't there.
 
 Their traces come from run_lightning.py, which needs PyTorch Lightning (scripts/python_env.sh).
 """
@@ -235,6 +236,93 @@ def make_optimization(r, number):
     return {"name": f"gen-optimization-{number:04d}", "data": data, "module": module, "trainer": trainer, "actions": actions}
 
 
+def simple_schedule(r):
+    """One that may be a part of another."""
+    kind, args = r.choice([
+        ("StepLR", lambda: {"step_size": r.randint(1, 4), "gamma": r.choice([0.5, 0.9])}),
+        ("MultiStepLR", lambda: {"milestones": sorted(r.randint(0, 8) for _ in range(r.randint(1, 3))), "gamma": 0.3}),
+        ("ConstantLR", lambda: {"factor": r.choice([0.25, 0.5]), "total_iters": r.randint(1, 6)}),
+        ("LinearLR", lambda: {"start_factor": r.choice([0.1, 0.5]), "end_factor": r.choice([1.0, 0.8]), "total_iters": r.randint(1, 8)}),
+        ("ExponentialLR", lambda: {"gamma": r.choice([0.5, 0.9, 1.1])}),
+        ("PolynomialLR", lambda: {"total_iters": r.randint(1, 12), "power": r.choice([0.5, 1.0, 2.0])}),
+        ("CosineAnnealingLR", lambda: {"T_max": r.randint(1, 12), "eta_min": r.choice([0.0, 0.001])}),
+        ("CosineAnnealingWarmRestarts", lambda: {"T_0": r.randint(1, 5), "T_mult": r.randint(1, 2)}),
+        ("LambdaLR", lambda: {"lr_lambda": r.choice(["power", "inverse", "ramp"])}),
+        ("MultiplicativeLR", lambda: {"lr_lambda": r.choice(["power", "late"])})])
+    return {"type": kind, "args": args()}
+
+
+def any_schedule(r, manual):
+    kind = r.random()
+    if kind < .5:
+        out = simple_schedule(r)
+    elif kind < .6:
+        out = {"type": "OneCycleLR", "args": {"max_lr": r.choice([0.1, 0.5]), "total_steps": r.randint(2, 40), "pct_start": r.choice([0.3, 0.5]),
+                                              "three_phase": r.random() < .3, "cycle_momentum": r.random() < .7}}
+    elif kind < .7:
+        out = {"type": "CyclicLR", "args": {"base_lr": 0.01, "max_lr": 0.2, "step_size_up": r.randint(1, 5), "cycle_momentum": r.random() < .7,
+                                            "mode": r.choice(["triangular", "triangular2", "exp_range"]), "gamma": 0.95}}
+    elif kind < .75:
+        out = {"type": "SWALR", "args": {"swa_lr": 0.02, "anneal_epochs": r.randint(0, 6), "anneal_strategy": r.choice(["cos", "linear"])}}
+    elif kind < .83:
+        parts = [simple_schedule(r) for _ in range(r.randint(1, 3))]
+        stones = sorted(r.sample(range(1, 9), len(parts) - 1))
+        out = {"type": "SequentialLR", "args": {"schedulers": parts, "milestones": stones}}
+    elif kind < .88:
+        out = {"type": "ChainedScheduler", "args": {"schedulers": [simple_schedule(r) for _ in range(r.randint(1, 3))]}}
+    elif manual:
+        out = simple_schedule(r)
+    else:
+        out = {"type": "ReduceLROnPlateau", "args": {"mode": r.choice(["min", "max"]), "patience": r.randint(0, 2), "factor": 0.5,
+                                                     "cooldown": r.randint(0, 1), "threshold": r.choice([1e-4, 0.1]),
+                                                     "threshold_mode": r.choice(["rel", "abs"])}}
+        if r.random() < .95:
+            out["monitor"] = r.choice(["loss", "loss", "of_val", "of_val", "los"])
+            out["strict"] = r.random() < .6
+    if manual:
+        out["optimizer"] = r.randint(0, 1)
+    else:
+        if r.random() < .7:
+            out["interval"] = r.choice(["step", "epoch"])
+        if r.random() < .5:
+            out["frequency"] = r.randint(1, 3)
+        if r.random() < .2:
+            out["name"] = "rate"
+    return out
+
+
+def make_schedules(r, number):
+    """Scenarios about schedules: when each steps, and what it makes of the rate."""
+    data = {"batch_size": r.randint(1, 2), "train": [r.randint(1, 7)]}
+    if r.random() < .6:
+        data["val"] = [r.randint(1, 2)]
+    if r.random() < .15:
+        data["sized"] = False
+    manual = r.random() < .2
+    module = {"log": [{"hook": "training_step", "name": "loss", "value": {"kind": "loss"}, "on_epoch": r.random() < .5}]}
+    if "val" in data:
+        module["log"].append({"hook": "validation_step", "name": "of_val", "value": value(r)})
+    if manual:
+        module["optimizers"] = [optimizer(r), optimizer(r)]
+        module["manual"] = {"every": [r.randint(1, 2), r.randint(1, 2)], "step_schedulers": r.random() < .8}
+    else:
+        module["optimizer"] = optimizer(r)
+    module["schedulers"] = [any_schedule(r, manual) for _ in range(r.choice([1, 1, 1, 2, 2, 3]))]
+    if r.random() < .08:
+        module["skip_epoch_at"] = [{"epoch": r.randint(0, 1), "batch_idx": r.randint(0, 3)}]
+    if r.random() < .08:
+        module["stop_at"] = [{"hook": r.choice(["training_step", "on_train_batch_end", "on_train_epoch_end"]), "epoch": r.randint(0, 1)}]
+    trainer = {"max_epochs": r.choice([1, 2, 3, 5, 8]), "log_every_n_steps": r.choice([1, 2, 5])}
+    for key, chance, choices in (
+            ("max_steps", .2, [1, 3, 5, 9]), ("accumulate_grad_batches", 0 if manual else .3, [2, 3]), ("val_check_interval", .2, [1, 2, 0.5]),
+            ("check_val_every_n_epoch", .2, [2, None]), ("limit_train_batches", .1, [1, 3, 0.5]), ("num_sanity_val_steps", .4, [0, 1]),
+            ("fast_dev_run", .04, [True, 2])):
+        if r.random() < chance:
+            trainer[key] = r.choice(choices)
+    actions = [{"do": "fit"}] + [{"do": "fit"}] * (r.random() < .1)
+    return {"name": f"gen-schedules-{number:04d}", "data": data, "module": module, "trainer": trainer, "actions": actions}
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("count", type=int)
@@ -242,11 +330,12 @@ def main():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--loaders", action="store_true", help="scenarios about loaders alone")
     p.add_argument("--optimization", action="store_true", help="scenarios about optimizers alone")
+    p.add_argument("--schedules", action="store_true", help="scenarios about schedules alone")
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     r = random.Random(a.seed)
     for k in range(a.count):
-        s = (make_loaders if a.loaders else make_optimization if a.optimization else make)(r, k)
+        s = (make_loaders if a.loaders else make_optimization if a.optimization else make_schedules if a.schedules else make)(r, k)
         (a.out / f"{s['name']}.json").write_text(json.dumps(s) + "\n")
     print(f"{a.count} scenarios written")
 

@@ -2,10 +2,10 @@
 
 #include <torchbolt/export.h>
 #include <torchbolt/optim/clip_algorithm.h>
+#include <torchbolt/optim/lr_scheduler.h>
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -16,54 +16,12 @@
 
 namespace torch::optim {
 class Optimizer;
-class LRScheduler;
-class ReduceLROnPlateauScheduler;
-}  // namespace torch::optim
+}
 
 namespace bolt {
 
 /// When a learning-rate schedule steps.
 enum class Interval { kEpoch, kStep };
-
-/// A learning-rate schedule as the loops see it: any scheduler of
-/// `torch::optim`, or a function. It keeps what it was made from alive.
-class TORCHBOLT_API LRScheduler {
- public:
-  /// A scheduler of `torch::optim`, by value or shared.
-  template <class S>
-    requires std::is_base_of_v<torch::optim::LRScheduler, S>
-  LRScheduler(S scheduler)
-      : LRScheduler(std::make_shared<S>(std::move(scheduler))) {}
-  template <class S>
-    requires std::is_base_of_v<torch::optim::LRScheduler, S>
-  LRScheduler(std::shared_ptr<S> scheduler)
-      : object_(scheduler),
-        step_([s = scheduler.get()](double) { s->step(); }) {}
-
-  /// Steps on the monitored metric.
-  template <class S>
-    requires std::is_same_v<torch::optim::ReduceLROnPlateauScheduler, S>
-  LRScheduler(S scheduler)
-      : LRScheduler(std::make_shared<S>(std::move(scheduler))) {}
-  template <class S>
-    requires std::is_same_v<torch::optim::ReduceLROnPlateauScheduler, S>
-  LRScheduler(std::shared_ptr<S> scheduler)
-      : object_(scheduler),
-        step_([s = scheduler.get()](double metric) {
-          s->step(static_cast<float>(metric));
-        }),
-        reduce_on_plateau_(true) {}
-
-  /// Whether it wants the monitored metric.
-  bool reduce_on_plateau() const { return reduce_on_plateau_; }
-  /// One step; `metric` counts for a plateau scheduler only.
-  void step(double metric = 0) { step_(metric); }
-
- private:
-  std::shared_ptr<void> object_;
-  std::function<void(double)> step_;
-  bool reduce_on_plateau_ = false;
-};
 
 /// A schedule, and when it steps.
 struct LRSchedulerConfig {
@@ -73,7 +31,7 @@ struct LRSchedulerConfig {
   /// Steps when (epoch + 1), or (batch index within the epoch + 1), is a
   /// multiple of it.
   int64_t frequency = 1;
-  /// Metric that a plateau scheduler watches; required there.
+  /// Metric that a plateau schedule goes by; required there.
   std::optional<std::string> monitor{};
   /// Whether a monitored metric that isn't there is an error (else a warning).
   bool strict = true;
@@ -105,10 +63,18 @@ struct OptimizerEntry {
 /// schedules, or several. Default-constructed it means "none": the run computes
 /// gradients and changes nothing.
 ///
-///     return torch::optim::AdamW(parameters(), 1e-3);
+///     return bolt::optim::AdamW(parameters(), {.lr = 1e-3});
 ///
-///     auto sgd = std::make_shared<torch::optim::SGD>(parameters(), 0.1);
-///     return {sgd, torch::optim::StepLR(*sgd, 10, 0.5)};
+///     auto adamw = std::make_shared<bolt::optim::AdamW>(parameters());
+///     return {adamw, bolt::optim::CosineAnnealingLR(adamw, {.t_max = 10})};
+///
+///     // with settings of the schedule; several stand in a list:
+///     return {adamw, {.scheduler = bolt::optim::ReduceLROnPlateau(adamw),
+///                     .monitor = "val/loss"}};
+///     // warm-up and decay, in as many steps as the fit will make:
+///     return bolt::optim::warmup_cosine(
+///         bolt::optim::AdamW(parameters(), {.lr = 1e-3}),
+///         {.warmup_steps = 500});
 ///
 ///     // manual optimization, or, with names, automatic optimization:
 ///     return {generator_adam, discriminator_adam};

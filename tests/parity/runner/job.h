@@ -26,9 +26,10 @@ struct UserError : std::runtime_error {
 /// A number as traces have it: NaN and infinities as text.
 Json number(double value);
 
-/// An optimizer, and a schedule of it, as a scenario has them.
+/// An optimizer, and a schedule of it, as a scenario has them: `own` makes it
+/// one of torchbolt's, else it is torch's.
 std::shared_ptr<torch::optim::Optimizer> make_optimizer(
-    const Json& spec, const std::vector<torch::Tensor>& parameters);
+    const Json& spec, const std::vector<torch::Tensor>& parameters, bool own);
 bolt::LRSchedulerConfig make_scheduler(
     const Json& spec,
     const std::shared_ptr<torch::optim::Optimizer>& optimizer);

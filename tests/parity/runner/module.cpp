@@ -103,15 +103,17 @@ class Model final : public bolt::LightningModule<B> {
   bolt::OptimizerConfig configure_optimizers() override {
     recorder_.event("mod:configure_optimizers");
     std::vector<bolt::OptimizerEntry> entries;
+    const bool own = spec_.contains("schedulers");
     if (spec_.contains("manual")) {
       const std::vector<torch::Tensor> parameters{w, v};
       for (std::size_t k = 0; k < 2; ++k) {
         entries.push_back({.optimizer = make_optimizer(spec_["optimizers"][k],
-                                                       {parameters[k]})});
+                                                       {parameters[k]}, own)});
       }
     } else {
-      entries.push_back({.optimizer = make_optimizer(
-                             spec_.value("optimizer", Json::object()), {w})});
+      entries.push_back(
+          {.optimizer = make_optimizer(spec_.value("optimizer", Json::object()),
+                                       {w}, own)});
     }
     for (const Json& scheduler : spec_.value("schedulers", Json::array())) {
       bolt::OptimizerEntry& entry = entries[scheduler.value("optimizer", 0U)];

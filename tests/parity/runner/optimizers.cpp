@@ -1,35 +1,52 @@
 #include "job.h"
+#include "support/schedules.h"
 
 namespace parity {
 namespace {
 
-bolt::LRScheduler scheduler_of(const Json& spec,
-                               torch::optim::Optimizer& optimizer) {
-  const auto type = spec["type"].get<std::string>();
-  const Json args = spec.value("args", Json::object());
-  if (type == "StepLR") {
-    torch::optim::StepLR scheduler(optimizer, args.value("step_size", 1U),
-                                   args.value("gamma", 0.1));
-    scheduler.step();  // Python's makes the first one itself
-    return scheduler;
+using Optimizer = std::shared_ptr<torch::optim::Optimizer>;
+using Parameters = std::vector<torch::Tensor>;
+
+// torchbolt's own: those that remember their first rates, as Python's do.
+Optimizer make_own(const Json& spec, const std::string& type, double lr,
+                   const Parameters& parameters) {
+  using namespace bolt::optim;
+  if (type == "SGD") {
+    return std::make_shared<SGD>(
+        parameters, SGDOptions{.lr = lr,
+                               .momentum = spec.value("momentum", 0.0),
+                               .weight_decay = spec.value("weight_decay", 0.0),
+                               .nesterov = spec.value("nesterov", false)});
   }
-  if (type == "ReduceLROnPlateau") {
-    using Plateau = torch::optim::ReduceLROnPlateauScheduler;
-    return Plateau(
-        optimizer,
-        args.value("mode", "min") == "max" ? Plateau::max : Plateau::min,
-        args.value("factor", 0.1F), args.value("patience", 10));
+  if (type == "AdamW") {
+    return std::make_shared<AdamW>(
+        parameters,
+        AdamWOptions{.lr = lr,
+                     .weight_decay = spec.value("weight_decay", 1e-2)});
   }
-  throw bolt::ConfigError(
-      {.where = "scenario", .what = "the schedule is not known", .got = type});
+  if (type == "Adam") {
+    return std::make_shared<Adam>(
+        parameters,
+        AdamOptions{.lr = lr, .weight_decay = spec.value("weight_decay", 0.0)});
+  }
+  if (type == "RMSprop") {
+    return std::make_shared<RMSprop>(parameters, RMSpropOptions{.lr = lr});
+  }
+  if (type == "Adagrad") {
+    return std::make_shared<Adagrad>(parameters, AdagradOptions{.lr = lr});
+  }
+  return nullptr;
 }
 
 }  // namespace
 
 std::shared_ptr<torch::optim::Optimizer> make_optimizer(
-    const Json& spec, const std::vector<torch::Tensor>& parameters) {
+    const Json& spec, const std::vector<torch::Tensor>& parameters, bool own) {
   const auto type = spec.value("type", "SGD");
   const double lr = spec.value("lr", 0.1);
+  if (own) {
+    if (auto made = make_own(spec, type, lr, parameters)) return made;
+  }
   if (type == "SGD") {
     torch::optim::SGDOptions options(lr);
     options.momentum(spec.value("momentum", 0.0));
@@ -62,7 +79,8 @@ std::shared_ptr<torch::optim::Optimizer> make_optimizer(
 bolt::LRSchedulerConfig make_scheduler(
     const Json& spec,
     const std::shared_ptr<torch::optim::Optimizer>& optimizer) {
-  bolt::LRSchedulerConfig config{.scheduler = scheduler_of(spec, *optimizer)};
+  bolt::LRSchedulerConfig config{
+      .scheduler = bolt::testing::schedule_from(spec, optimizer)};
   if (spec.value("interval", "epoch") == "step") {
     config.interval = bolt::Interval::kStep;
   }
