@@ -4,7 +4,8 @@
 //   scripts/quickstart.sh                        does all that is needed
 //   build/dev/bin/fashion_mnist --epochs 5       after that
 //   --data DIR   the four .gz files; Debian's package dataset-fashion-mnist
-//   --epochs N   --batch-size N   --out DIR
+//   --epochs N   --batch-size N   --out DIR   --seed N
+//   --precision P   such as bf16-mixed; docs/guide/precision.md
 //
 // Ends with a table such as:  test/acc 0.8820, and the path of its log.
 
@@ -74,6 +75,8 @@ struct Arguments {
   std::filesystem::path out = ".";
   int64_t epochs = 10;
   int64_t batch_size = 128;
+  uint64_t seed = 42;
+  bolt::Precision precision = bolt::Precision::k32True;
 };
 
 Arguments read_arguments(int argc, char** argv) {
@@ -90,6 +93,10 @@ Arguments read_arguments(int argc, char** argv) {
       arguments.epochs = std::stoll(value);
     } else if (flag == "--batch-size") {
       arguments.batch_size = std::stoll(value);
+    } else if (flag == "--seed") {
+      arguments.seed = std::stoull(value);
+    } else if (flag == "--precision") {
+      arguments.precision = bolt::parse_precision(value);
     } else {
       throw std::invalid_argument("unknown flag " + flag);
     }
@@ -98,7 +105,7 @@ Arguments read_arguments(int argc, char** argv) {
 }
 
 void run(const Arguments& arguments) {
-  bolt::seed_everything(42);
+  bolt::seed_everything(arguments.seed);
   const auto all = read_images(arguments.data, "train");
   const auto split = [&](int64_t first, int64_t count) {
     auto part = all.get_range(first, count);
@@ -114,6 +121,7 @@ void run(const Arguments& arguments) {
   Classifier model(1e-3);
   bolt::Trainer trainer({
       .max_epochs = arguments.epochs,
+      .precision = arguments.precision,
       .callbacks = {bolt::EarlyStopping({.monitor = "val/loss"})},
       .default_root_dir = arguments.out,
   });
