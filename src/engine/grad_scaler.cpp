@@ -1,4 +1,5 @@
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <torch/optim/optimizer.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/number.h>

@@ -76,7 +76,9 @@ TEST(GradScaler, DoesWhatPythonsDoes) {
     }
     ASSERT_EQ(scaler.state().size(), c["state"].size());
     for (const auto& [key, value] : c["state"].items()) {
-      EXPECT_EQ(scaler.state().at(key).as_double(), value.get<double>()) << key;
+      EXPECT_EQ(scaler.state().at(std::string_view(key)).as_double(),
+                value.get<double>())
+          << key;
     }
   }
 }

@@ -236,7 +236,7 @@ TEST(Precision, RefusesWhatDoesntFit) {
                   }),
                   {"bf16-mixed", "no loss scaler"}));
   EXPECT_THROW(MixedPrecision({.precision = Precision::k32True}), ConfigError);
-  EXPECT_THROW(TruePrecision(Precision::k16Mixed), ConfigError);
+  EXPECT_THROW(TruePrecision{Precision::k16Mixed}, ConfigError);
 
   Fabric fabric(
       {.accelerator = Accelerator::kCPU, .precision = Precision::k16Mixed});
