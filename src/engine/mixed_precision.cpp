@@ -119,9 +119,19 @@ bool MixedPrecision::unscale_gradients(torch::optim::Optimizer& optimizer) {
 
 void MixedPrecision::begin_step(torch::optim::Optimizer& optimizer) {
   if (!scaler_ || running(optimizer) != nullptr) return;
+  begin(optimizer, /*skip=*/!unscale_gradients(optimizer));
+}
+
+void MixedPrecision::begin_step_without_loss(
+    torch::optim::Optimizer& optimizer) {
+  if (!scaler_ || running(optimizer) != nullptr) return;
+  scaler_->renew(optimizer);
+  begin(optimizer, /*skip=*/true);
+}
+
+void MixedPrecision::begin(torch::optim::Optimizer& optimizer, bool skip) {
   Step step{.optimizer = &optimizer};
-  // Not unscaled: there was no loss, and so there is no step.
-  if (!scaler_->unscaled(optimizer) || scaler_->found_inf(optimizer)) {
+  if (skip) {
     for (const auto& group : optimizer.param_groups()) {
       for (const at::Tensor& parameter : group.params()) {
         if (!parameter.grad().defined()) continue;

@@ -1,10 +1,15 @@
 #include <ATen/ATen.h>
 #include <torch/nn/module.h>
+#include <torch/optim/adam.h>
+#include <torch/optim/adamw.h>
 #include <torchbolt/core/error.h>
+#include <torchbolt/core/log.h>
+#include <torchbolt/core/number.h>
 #include <torchbolt/engine/autocast.h>
 #include <torchbolt/engine/mixed_precision.h>
 #include <torchbolt/engine/precision.h>
 
+#include <optional>
 #include <string>
 
 #include "engine/half_kernels.h"
@@ -48,6 +53,18 @@ void convert(at::Tensor& tensor, c10::ScalarType dtype) {
   if (gradient.defined()) tensor.mutable_grad() = gradient.to(dtype);
 }
 
+std::optional<double> eps_of(const torch::optim::OptimizerOptions& options) {
+  using torch::optim::AdamOptions;
+  using torch::optim::AdamWOptions;
+  if (const auto* adam = dynamic_cast<const AdamOptions*>(&options)) {
+    return adam->eps();
+  }
+  if (const auto* adamw = dynamic_cast<const AdamWOptions*>(&options)) {
+    return adamw->eps();
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 TruePrecision::TruePrecision(Precision precision)
@@ -70,6 +87,20 @@ void TruePrecision::convert_module(torch::nn::Module& module) {
   const at::NoGradGuard no_grad;
   for (at::Tensor& parameter : module.parameters()) convert(parameter, dtype_);
   for (at::Tensor& buffer : module.buffers()) convert(buffer, dtype_);
+}
+
+void TruePrecision::check_optimizer(const torch::optim::Optimizer& optimizer) {
+  if (dtype_ != at::kHalf) return;
+  for (const auto& group : optimizer.param_groups()) {
+    const std::optional<double> eps = eps_of(group.options());
+    if (!eps || static_cast<float>(at::Half(static_cast<float>(*eps))) > 0) {
+      continue;
+    }
+    log_warning("[precision] Adam's eps=" + shortest(*eps) +
+                " is zero in float16, so that its steps become infinite; "
+                "set eps to 1e-4, or use \"bf16-true\"");
+    return;
+  }
 }
 
 at::Tensor TruePrecision::convert_input(const at::Tensor& input) const {

@@ -132,7 +132,12 @@ void AutomaticOptimization::prepare_gradients(std::size_t k) {
   core_.hook_module(Hook::kConfigureGradientClipping, [&](Module& m) {
     m.configure_gradient_clipping(optimizer, clip_val, by);
   });
-  if (precision_ != nullptr) precision_->begin_step(optimizer);
+  if (precision_ == nullptr) return;
+  if (output_.loss().defined()) {
+    precision_->begin_step(optimizer);
+  } else {
+    precision_->begin_step_without_loss(optimizer);
+  }
 }
 
 at::Tensor AutomaticOptimization::closure() {

@@ -55,6 +55,7 @@ class TORCHBOLT_API MixedPrecision : public PrecisionPlugin {
   at::Tensor pre_backward(const at::Tensor& loss) override;
   bool unscale_gradients(torch::optim::Optimizer& optimizer) override;
   void begin_step(torch::optim::Optimizer& optimizer) override;
+  void begin_step_without_loss(torch::optim::Optimizer& optimizer) override;
   void end_step(torch::optim::Optimizer& optimizer) noexcept override;
   void update() override;
   void on_zero_grad(const torch::optim::Optimizer& optimizer) override;
@@ -74,6 +75,7 @@ class TORCHBOLT_API MixedPrecision : public PrecisionPlugin {
     std::vector<std::pair<at::Tensor, at::Tensor>> hidden{};
   };
   Step* running(const torch::optim::Optimizer& optimizer);
+  void begin(torch::optim::Optimizer& optimizer, bool skip);
   void warn_of_tiny_scale();
 
   MixedPrecisionOptions options_;

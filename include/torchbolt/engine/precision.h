@@ -104,6 +104,11 @@ class TORCHBOLT_API PrecisionPlugin {
   virtual void begin_step(torch::optim::Optimizer& optimizer) {
     (void)optimizer;
   }
+  /// In place of `begin_step` where training_step returned no loss: what
+  /// gradients there are come from batches before.
+  virtual void begin_step_without_loss(torch::optim::Optimizer& optimizer) {
+    begin_step(optimizer);
+  }
   /// The optimizer made its step, or an exception ended it. It must not throw.
   virtual void end_step(torch::optim::Optimizer& optimizer) noexcept {
     (void)optimizer;
@@ -136,6 +141,8 @@ class TORCHBOLT_API TruePrecision : public PrecisionPlugin {
   /// Throws ConfigError where the device lacks the format.
   void setup(const c10::Device& device) override;
   void convert_module(torch::nn::Module& module) override;
+  /// Warns of an Adam whose eps is zero in float16.
+  void check_optimizer(const torch::optim::Optimizer& optimizer) override;
   at::Tensor convert_input(const at::Tensor& input) const override;
   std::unique_ptr<PrecisionContext> init_context() override;
   std::unique_ptr<PrecisionContext> forward_context() override;
