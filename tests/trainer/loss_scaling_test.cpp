@@ -196,6 +196,11 @@ struct Pair : LightningModule<> {
   void on_before_optimizer_step(torch::optim::Optimizer& of) override {
     seen.push_back(of.param_groups()[0].params()[0].grad().item<double>());
   }
+  void backward(const at::Tensor& loss) override {
+    const auto x = torch::ones({1, 1});
+    in_backward = x.mm(x).scalar_type();
+    Module::backward(loss);
+  }
   OptimizerConfig configure_optimizers() override {
     const auto sgd = [](const torch::Tensor& w) {
       return std::make_shared<torch::optim::SGD>(std::vector{w}, 1.0);
@@ -211,7 +216,7 @@ struct Pair : LightningModule<> {
   }
   torch::Tensor a, b;
   int64_t cadence = 1;
-  torch::ScalarType in_autocast{};
+  torch::ScalarType in_autocast{}, in_backward{};
   std::vector<double> seen{};
   std::vector<std::pair<double, double>> values{};
 };
@@ -224,6 +229,8 @@ TEST(LossScaling, WorksUnderManualOptimization) {
   trainer.fit(model, line_batches(3));
   ASSERT_EQ(model.values.size(), 3U);
   EXPECT_EQ(model.in_autocast, torch::kHalf);
+  EXPECT_EQ(model.in_backward, torch::kFloat)
+      << "the backward pass is outside of autocast";
   const std::vector<double> a{-1, -2, -3}, b{-1, -1, -2};
   for (std::size_t k = 0; k < 3; ++k) {
     EXPECT_NEAR(model.values[k].first, a[k], 1e-5);
