@@ -16,8 +16,7 @@ namespace bolt {
 class TORCHBOLT_API AutocastScope {
  public:
   /// `cache` keeps converted weights until the outermost scope ends: faster
-  /// where a weight is used several times, wrong where the first use is under
-  /// NoGradGuard and another is not.
+  /// where a weight is used several times, for the memory of the copies.
   [[nodiscard]] AutocastScope(c10::DeviceType device, c10::ScalarType dtype,
                               bool cache = true);
   /// Turns it off for the scope.

@@ -18,7 +18,8 @@ struct TORCHBOLT_API MixedPrecisionOptions {
   Precision precision = Precision::k16Mixed;
   /// Of the loss scaler, which only 16-mixed has; none: its defaults.
   std::optional<GradScalerOptions> scaler{};
-  /// Keeps converted weights for the length of a step; see AutocastScope.
+  /// Keeps converted weights for the length of a step, which pays where a
+  /// weight is used several times in it (recurrent layers); see AutocastScope.
   bool cache_enabled = false;
 };
 
