@@ -4,7 +4,9 @@
 //   scripts/quickstart.sh                        does all that is needed
 //   build/dev/bin/fashion_mnist --epochs 5       after that
 //   --data DIR   the four .gz files; Debian's package dataset-fashion-mnist
-//   --epochs N   --batch-size N   --out DIR
+//   --epochs N   --batch-size N   --out DIR   --seed N
+//   --precision P   such as bf16-mixed; docs/guide/precision.md
+//   --eps X         AdamW's; 16-true needs a larger one
 //
 // Ends with a table such as:  test/acc 0.8820, and the path of its log.
 
@@ -21,7 +23,7 @@ namespace nn = torch::nn;
 namespace F = torch::nn::functional;
 
 struct Classifier : bolt::LightningModule<> {
-  explicit Classifier(double lr) : lr(lr) {
+  Classifier(double lr, double eps) : lr(lr), eps(eps) {
     register_module("net", net);
     register_metric("accuracy", accuracy);
     save_hyperparameters({{"lr", lr}, {"hidden", 256}});
@@ -42,7 +44,7 @@ struct Classifier : bolt::LightningModule<> {
   }
 
   bolt::OptimizerConfig configure_optimizers() override {
-    auto options = torch::optim::AdamWOptions(lr).weight_decay(1e-2);
+    auto options = torch::optim::AdamWOptions(lr).weight_decay(1e-2).eps(eps);
     auto adamw = std::make_shared<torch::optim::AdamW>(parameters(), options);
     return {adamw, torch::optim::StepLR(*adamw, 4, 0.3)};
   }
@@ -55,6 +57,7 @@ struct Classifier : bolt::LightningModule<> {
   }
 
   double lr;
+  double eps;
   nn::Sequential net{nn::Flatten(), nn::Linear(784, 256), nn::ReLU(),
                      nn::Linear(256, 10)};
   bolt::metrics::Accuracy accuracy{{.num_classes = 10}};
@@ -74,6 +77,9 @@ struct Arguments {
   std::filesystem::path out = ".";
   int64_t epochs = 10;
   int64_t batch_size = 128;
+  uint64_t seed = 42;
+  double eps = 1e-8;
+  bolt::Precision precision = bolt::Precision::k32True;
 };
 
 Arguments read_arguments(int argc, char** argv) {
@@ -90,6 +96,12 @@ Arguments read_arguments(int argc, char** argv) {
       arguments.epochs = std::stoll(value);
     } else if (flag == "--batch-size") {
       arguments.batch_size = std::stoll(value);
+    } else if (flag == "--seed") {
+      arguments.seed = std::stoull(value);
+    } else if (flag == "--eps") {
+      arguments.eps = std::stod(value);
+    } else if (flag == "--precision") {
+      arguments.precision = bolt::parse_precision(value);
     } else {
       throw std::invalid_argument("unknown flag " + flag);
     }
@@ -98,7 +110,7 @@ Arguments read_arguments(int argc, char** argv) {
 }
 
 void run(const Arguments& arguments) {
-  bolt::seed_everything(42);
+  bolt::seed_everything(arguments.seed);
   const auto all = read_images(arguments.data, "train");
   const auto split = [&](int64_t first, int64_t count) {
     auto part = all.get_range(first, count);
@@ -111,9 +123,10 @@ void run(const Arguments& arguments) {
   bolt::DataLoader test(read_images(arguments.data, "t10k"),
                         {.batch_size = 500});
 
-  Classifier model(1e-3);
+  Classifier model(1e-3, arguments.eps);
   bolt::Trainer trainer({
       .max_epochs = arguments.epochs,
+      .precision = arguments.precision,
       .callbacks = {bolt::EarlyStopping({.monitor = "val/loss"})},
       .default_root_dir = arguments.out,
   });

@@ -7,7 +7,7 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/data/data.h>
-#include <torchbolt/engine/fabric.h>
+#include <torchbolt/engine/engine.h>
 #include <torchbolt/loggers/loggers.h>
 #include <torchbolt/metrics/metrics.h>
 #include <torchbolt/optim/optim.h>

@@ -22,8 +22,11 @@ std::function<void()> forward_of(const Trainer& trainer, Module& module) {
         "forward(at::Tensor): sizes aren't known");
     return {};
   }
-  return [forward, &module] {
-    forward(module, module.example_input_array.to(module.device()));
+  return [forward, &module, &fabric = trainer.fabric()] {
+    at::Tensor example = module.example_input_array;
+    fabric.to_device(example);
+    const auto autocast = fabric.autocast();
+    forward(module, example);
   };
 }
 

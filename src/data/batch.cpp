@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 #include <memory>
+#include <unordered_map>
+#include <vector>
 
 namespace bolt {
 
@@ -109,6 +111,40 @@ void AnyBatch::to(const at::Device& device) {
   if (value_ == nullptr || ops_->lives_on(value_, device)) return;
   own();
   ops_->to(value_, device);
+}
+
+void AnyBatch::map(
+    const std::function<at::Tensor(const at::Tensor&)>& convert) {
+  if (value_ == nullptr) return;
+  struct Pass {
+    const std::function<at::Tensor(const at::Tensor&)>& convert;
+    // By the tensor that was there: a copy of the batch has the same ones.
+    std::unordered_map<const at::TensorImpl*, at::Tensor> made{};
+    std::vector<at::Tensor> kept{};
+    bool changes = false;
+  } pass{convert};
+  ops_->visit(
+      value_,
+      [](void* self, at::Tensor& leaf) {
+        auto& [of, made, kept, changes] = *static_cast<Pass*>(self);
+        if (!leaf.defined()) return;
+        const auto [entry, fresh] =
+            made.try_emplace(leaf.unsafeGetTensorImpl());
+        if (!fresh) return;
+        entry->second = of(leaf);
+        kept.push_back(leaf);
+        changes = changes || !entry->second.is_same(leaf);
+      },
+      &pass);
+  if (!pass.changes) return;
+  own();
+  ops_->visit(
+      value_,
+      [](void* self, at::Tensor& leaf) {
+        if (!leaf.defined()) return;
+        leaf = static_cast<Pass*>(self)->made.at(leaf.unsafeGetTensorImpl());
+      },
+      &pass);
 }
 
 BatchSize AnyBatch::size() const {

@@ -1,9 +1,11 @@
 #include <torchbolt/core/error.h>
+#include <torchbolt/core/log.h>
 #include <torchbolt/engine/options.h>
 
 #include <algorithm>
 #include <cctype>
 #include <span>
+#include <string>
 #include <utility>
 
 namespace bolt {
@@ -75,7 +77,24 @@ Strategy parse_strategy(std::string_view text) {
   return parse<Strategy>("strategy", text, kStrategies);
 }
 Precision parse_precision(std::string_view text) {
-  return parse<Precision>("precision", text, kPrecisions);
+  if (text.starts_with("transformer-engine")) {
+    throw ConfigError({.where = "precision",
+                       .what = "8-bit training needs a vendor's library, "
+                               "which torchbolt doesn't use",
+                       .got = "\"" + std::string(text) + "\"",
+                       .tip = "\"bf16-mixed\""});
+  }
+  const Precision value = parse<Precision>("precision", text, kPrecisions);
+  // Of the aliases these two don't say which of the kinds they mean.
+  if (text == "16" || text == "bf16" || text == "BF16") {
+    log_warning("[precision] \"" + std::string(text) +
+                "\" is an old name; write \"" + std::string(to_string(value)) +
+                "\"");
+  }
+  return value;
+}
+Precision parse_precision(int bits) {
+  return parse_precision(std::string_view(std::to_string(bits)));
 }
 ClipAlgorithm parse_clip_algorithm(std::string_view text) {
   return parse<ClipAlgorithm>("gradient_clip_algorithm", text, kClipAlgorithms);

@@ -228,6 +228,14 @@ at::Tensor LBFGS::step(LossClosure closure) {
                        .what = "it has one group of parameters",
                        .got = std::to_string(param_groups_.size())});
   }
+  for (const at::Tensor& parameter : param_groups_[0].params()) {
+    if (parameter.scalar_type() != at::kHalf) continue;
+    throw ConfigError({.where = "LBFGS",
+                       .what = "a parameter is in float16, whose range is too "
+                               "small for the products of differences",
+                       .expected = "float32, float64 or bfloat16",
+                       .tip = "\"bf16-true\" in place of \"16-true\""});
+  }
   const at::NoGradGuard no_grad;
   memory_->used = true;
   return Step(*this, closure).run();

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/precision_step.h"
 #include "trainer/checks.h"
 #include "trainer/core.h"
 #include "trainer/fit_loop.h"
@@ -26,6 +27,7 @@ const StepOutput& AutomaticOptimization::run(const AnyBatch& batch,
   } const clear{step_};
   batch_ = &batch;
   step_ = &step;
+  precision_ = core_.fabric.precision_plugin();
   if (core_.fit_loop->should_accumulate()) {
     closure();
   } else if (core_.optimizer_entries.size() == 1 &&
@@ -42,6 +44,7 @@ const StepOutput& AutomaticOptimization::run(const AnyBatch& batch,
 void AutomaticOptimization::step_optimizer() {
   core_.progress.optimizer_steps.increment_ready();
   call_hook(0, step_closure_);
+  if (precision_ != nullptr) precision_->update();
   core_.progress.optimizer_steps.increment_completed();
 }
 
@@ -59,6 +62,10 @@ void AutomaticOptimization::step_several() {
   core_.progress.optimizer_steps.increment_ready();
   for (std::size_t k = 0; k < core_.optimizers.size(); ++k) {
     if (core_.fit_loop->steps_now(k)) step_one_of_several(k);
+  }
+  // Gradients that are still being summed up share one scale.
+  if (precision_ != nullptr && !core_.fit_loop->inside_window()) {
+    precision_->update();
   }
   core_.progress.optimizer_steps.increment_completed();
 }
@@ -98,6 +105,7 @@ void AutomaticOptimization::average(std::size_t k) {
 void AutomaticOptimization::call_hook(
     std::size_t k, const std::function<at::Tensor()>& closure) {
   closure_ran_ = false;
+  const PrecisionStep step(precision_, *core_.optimizers[k]);
   core_.hook_module(Hook::kOptimizerStep, [&](Module& m) {
     m.optimizer_step(core_.progress.epochs.current.completed, step_->batch_idx,
                      *core_.optimizers[k], closure);
@@ -112,13 +120,24 @@ void AutomaticOptimization::call_hook(
 
 void AutomaticOptimization::prepare_gradients(std::size_t k) {
   torch::optim::Optimizer& optimizer = *core_.optimizers[k];
-  check_gradients(optimizer, core_, step_->batch_idx);
+  // Without a loss there are none to unscale; where some overflowed, the step
+  // will be skipped.
+  if (precision_ == nullptr || !output_.loss().defined() ||
+      precision_->unscale_gradients(optimizer)) {
+    check_gradients(optimizer, core_, step_->batch_idx);
+  }
   core_.hook(Hook::kOnBeforeOptimizerStep, &Callback::on_before_optimizer_step,
              &Module::on_before_optimizer_step, optimizer);
   const auto [clip_val, by] = core_.clip_settings(optimizer);
   core_.hook_module(Hook::kConfigureGradientClipping, [&](Module& m) {
     m.configure_gradient_clipping(optimizer, clip_val, by);
   });
+  if (precision_ == nullptr) return;
+  if (output_.loss().defined()) {
+    precision_->begin_step(optimizer);
+  } else {
+    precision_->begin_step_without_loss(optimizer);
+  }
 }
 
 at::Tensor AutomaticOptimization::closure() {
@@ -141,6 +160,7 @@ void AutomaticOptimization::compute_loss() {
   output_ = {};
   {
     const HookScope scope(*core_.module, Hook::kTrainingStep);
+    const auto autocast = core_.fabric.autocast();
     output_ = ((*core_.module).*TrainerAccess::training_step)(*batch_, *step_);
   }
   if (!output_.loss().defined()) {

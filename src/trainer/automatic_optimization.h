@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <torchbolt/data/batch.h>
+#include <torchbolt/engine/precision.h>
 #include <torchbolt/trainer/step.h>
 
 #include <cstddef>
@@ -40,6 +41,7 @@ class AutomaticOptimization {
   const AnyBatch* batch_ = nullptr;
   StepContext* step_ = nullptr;
   StepOutput output_{};
+  PrecisionPlugin* precision_ = nullptr;  // null: 32-true
   bool closure_ran_ = false;
   std::function<at::Tensor()> step_closure_{};
 };

@@ -138,7 +138,8 @@ TrainerCore::TrainerCore(Trainer& owner, TrainerOptions arguments)
       fabric({.accelerator = options.accelerator,
               .devices = options.devices,
               .strategy = options.strategy,
-              .precision = options.precision}),
+              .precision = options.precision,
+              .plugins = options.plugins}),
       clock(options.seams.clock != nullptr ? *options.seams.clock
                                            : system_clock()),
       fit_loop(std::make_unique<FitLoop>(*this)),
@@ -303,6 +304,7 @@ int64_t TrainerCore::limited(DataStage of, std::optional<int64_t> size) const {
 }
 
 void TrainerCore::transfer(AnyBatch& batch, int64_t dataloader_idx) {
+  fabric.convert_input(batch);
   const DataHooks& own = module_hooks.data;
   const DataHooks& theirs = data_hooks;
   const auto overridden = [](const DataHooks& hooks) {
@@ -336,6 +338,17 @@ void TrainerCore::transfer(AnyBatch& batch, int64_t dataloader_idx) {
 }
 
 void TrainerCore::backward(const at::Tensor& loss) {
+  PrecisionPlugin* const precision = fabric.precision_plugin();
+  if (precision == nullptr) {
+    pass_back(loss);
+    return;
+  }
+  const at::Tensor scaled = precision->pre_backward(loss);
+  const auto context = precision->backward_context();
+  pass_back(scaled);
+}
+
+void TrainerCore::pass_back(const at::Tensor& loss) {
   hook(Hook::kOnBeforeBackward, &Callback::on_before_backward,
        &Module::on_before_backward, loss);
   hook_module(Hook::kBackward, [&](Module& m) { m.backward(loss); });

@@ -190,6 +190,7 @@ class TrainerCore {
   void fail(std::exception_ptr error);
   void end();
   void let_go();
+  void pass_back(const at::Tensor& loss);
 
   // The handles that own callbacks came in, which know their classes.
   std::map<const Callback*, CallbackHandle> own_handles_{};

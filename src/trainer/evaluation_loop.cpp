@@ -176,6 +176,7 @@ void EvaluationLoop::step(Fetcher::Fetched& fetched) {
   progress_.counts.increment_started();
   {
     const HookScope scope(module, hooks_.step);
+    const auto autocast = core_.fabric.autocast();
     (module.*hooks_.own_step)(fetched.batch, context);
   }
   progress_.counts.increment_processed();

@@ -48,6 +48,8 @@ class FitLoop {
   bool should_accumulate() const;
   /// Whether the k-th optimizer steps on this batch.
   bool steps_now(std::size_t k) const;
+  /// Whether some optimizer's gradients go on being summed up.
+  bool inside_window() const;
   ManualOptimization& manual() { return manual_; }
   /// Whether `min_epochs` and `min_steps` allow to stop.
   bool can_stop_early() const;
@@ -73,7 +75,6 @@ class FitLoop {
   void update_schedulers(Interval interval, bool plateau);
 
   bool last_batch_reached() const;
-  bool inside_window() const;
   bool validation_is_due() const;
   void decide_validation_interval(bool sized);
   void log_step_metrics();

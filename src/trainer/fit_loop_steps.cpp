@@ -22,7 +22,6 @@ bool FitLoop::should_accumulate() const {
   return true;
 }
 
-// Somebody's gradients are still being summed up.
 bool FitLoop::inside_window() const {
   for (std::size_t k = 0; k < core_.optimizer_entries.size(); ++k) {
     if (!steps_now(k)) return true;

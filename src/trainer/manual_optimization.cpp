@@ -41,6 +41,7 @@ const StepOutput& ManualOptimization::run(const AnyBatch& batch,
   } const running(running_);
   batch_idx_ = step.batch_idx;
   const HookScope scope(*core_.module, Hook::kTrainingStep);
+  const auto autocast = core_.fabric.autocast();
   output_ = ((*core_.module).*TrainerAccess::training_step)(batch, step);
   output_.detach();
   return output_;
@@ -64,7 +65,10 @@ at::Tensor ManualOptimization::step(
     const at::AutoGradMode grad(true);
     at::Tensor loss = closure ? closure() : at::Tensor();
     if (!first.defined()) first = loss;
-    check_gradients(optimizer, core_, batch_idx_);
+    PrecisionPlugin* const precision = core_.fabric.precision_plugin();
+    if (precision == nullptr || precision->unscale_gradients(optimizer)) {
+      check_gradients(optimizer, core_, batch_idx_);
+    }
     core_.hook(Hook::kOnBeforeOptimizerStep,
                &Callback::on_before_optimizer_step,
                &Module::on_before_optimizer_step, optimizer);

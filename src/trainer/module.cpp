@@ -39,7 +39,7 @@ void Module::backward(const at::Tensor& loss) {
          .tip = "compute it from the module's output, without detach() or "
                 "item(); or return {} to leave the step out"});
   }
-  trainer().fabric().backward(loss);
+  loss.backward();
 }
 
 void Module::configure_gradient_clipping(torch::optim::Optimizer& optimizer,
@@ -51,7 +51,7 @@ void Module::configure_gradient_clipping(torch::optim::Optimizer& optimizer,
 void Module::optimizer_step(int64_t, int64_t,
                             torch::optim::Optimizer& optimizer,
                             const std::function<at::Tensor()>& closure) {
-  trainer().fabric().step(optimizer, closure);
+  optimizer.step(closure);
 }
 
 void Module::lr_scheduler_step(LRScheduler& scheduler,

@@ -160,7 +160,6 @@ void check_there(const TrainerOptions& o) {
   if (o.num_nodes > 1) throw not_yet("num_nodes", std::to_string(o.num_nodes));
   if (o.sync_batchnorm) throw not_yet("sync_batchnorm", "true");
   if (o.profiler) throw not_yet("profiler", "\"" + *o.profiler + "\"");
-  if (!o.plugins.empty()) throw not_yet("plugins", "\"" + o.plugins[0] + "\"");
   if (o.model_registry) throw not_yet("model_registry", *o.model_registry);
   if (o.enable_checkpointing.value_or(false)) {
     throw not_yet("enable_checkpointing", "true");

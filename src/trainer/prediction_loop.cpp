@@ -102,6 +102,7 @@ Prediction PredictionLoop::step(Fetcher::Fetched& fetched) {
   Prediction prediction;
   {
     const HookScope scope(module, Hook::kPredictStep);
+    const auto autocast = core_.fabric.autocast();
     prediction =
         core_.module_hooks.predict_step
             ? (module.*TrainerAccess::predict_step)(fetched.batch, context)

@@ -208,7 +208,12 @@ void TrainerCore::prepare() {
     }
     module->setup(of);
   }
-  hook_module(Hook::kConfigureModel, [](Module& m) { m.configure_model(); });
+  {
+    PrecisionPlugin* const precision = fabric.precision_plugin();
+    const auto context =
+        precision != nullptr ? precision->init_context() : nullptr;
+    hook_module(Hook::kConfigureModel, [](Module& m) { m.configure_model(); });
+  }
   // The dictionaries are cleared here, and around the sanity check, alone.
   log.use(nullptr);
   log.reset_results();
@@ -220,7 +225,13 @@ void TrainerCore::setup_engine() {
   for (const auto& [name, metric] : module->registered_metrics()) {
     metric->to(fabric.device());
   }
-  if (*function == Stage::kFit) configure_optimizers();
+  if (*function != Stage::kFit) return;
+  configure_optimizers();
+  if (PrecisionPlugin* const precision = fabric.precision_plugin()) {
+    for (const auto& optimizer : optimizers) {
+      precision->check_optimizer(*optimizer);
+    }
+  }
 }
 
 void TrainerCore::log_hyperparameters() {

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Makes random scenarios of the groups that have no checkpoints.
 
-usage: generate.py COUNT -o FOLDER [--seed N] [--loaders] [--optimization] [--schedules]
+usage: generate.py COUNT -o FOLDER [--seed N] [--loaders] [--optimization] [--schedules] [--precision]
 
 --loaders: about loaders alone: several of them, combined or not, of unequal lengths, empty, unsized, limited, asked for again.
 --optimization: about optimizers alone: manual optimization with two of them, schedules, clipping, accumulation.
 --schedules: about schedules alone: every kind, one or several, by epochs or batches, watching metrics, also ones that aren't there.
+--precision: the scenarios of --optimization in other precisions.
 
 Their traces come from run_lightning.py, which needs PyTorch Lightning (scripts/python_env.sh).
 """
@@ -323,6 +324,29 @@ def make_schedules(r, number):
     return {"name": f"gen-schedules-{number:04d}", "data": data, "module": module, "trainer": trainer, "actions": actions}
 
 
+def make_precision(r, number):
+    """Scenarios about number formats and the loss scaler: what is skipped, and what counts."""
+    s = make_optimization(r, number)
+    module, trainer = s["module"], s["trainer"]
+    precision = r.choice(["64-true", "bf16-mixed", "16-mixed", "16-mixed", "16-mixed", "16-mixed", "bf16-true", "16-true"])
+    trainer["precision"] = precision
+    if "manual" in module:
+        module["manual"].pop("clip", None)  # Lightning clips gradients there that are still scaled
+    if precision in ("bf16-true", "16-true"):  # where the order of operations inside an optimizer shows
+        for k, of in enumerate(module.get("optimizers", [])):
+            module["optimizers"][k] = {"type": "SGD", "lr": of["lr"]}
+        if "optimizer" in module:
+            module["optimizer"] = {"type": "SGD", "lr": module["optimizer"]["lr"]}
+    if precision == "16-mixed":
+        if r.random() < .5:
+            s["data"]["batch_size"] = 1  # the first gradients overflow
+        if r.random() < .7:
+            trainer["scaler"] = {"init_scale": r.choice([1024.0, 65536.0, 2.0 ** 20]), "growth_interval": r.randint(1, 3)}
+        if "manual" not in module and r.random() < .2:
+            module["none_loss_at"] = [{"batch_idx": r.randint(0, 3)}]
+    return {**s, "name": f"gen-precision-{number:04d}"}
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("count", type=int)
@@ -331,11 +355,13 @@ def main():
     p.add_argument("--loaders", action="store_true", help="scenarios about loaders alone")
     p.add_argument("--optimization", action="store_true", help="scenarios about optimizers alone")
     p.add_argument("--schedules", action="store_true", help="scenarios about schedules alone")
+    p.add_argument("--precision", action="store_true", help="scenarios about optimizers in other precisions")
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     r = random.Random(a.seed)
     for k in range(a.count):
-        s = (make_loaders if a.loaders else make_optimization if a.optimization else make_schedules if a.schedules else make)(r, k)
+        s = (make_loaders if a.loaders else make_optimization if a.optimization else make_schedules if a.schedules else
+             make_precision if a.precision else make)(r, k)
         (a.out / f"{s['name']}.json").write_text(json.dumps(s) + "\n")
     print(f"{a.count} scenarios written")
 

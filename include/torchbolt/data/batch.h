@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -140,6 +141,9 @@ struct BatchOps {
   void (*isolate)(void* value);
   bool (*lives_on)(const void* value, const at::Device& device);
   BatchSize (*size)(const void* value);
+  /// Calls `visit(self, tensor)` for each tensor.
+  void (*visit)(void* value, void (*visit)(void* self, at::Tensor& tensor),
+                void* self);
 };
 
 /// The table of batch type `B`.
@@ -202,6 +206,11 @@ class TORCHBOLT_API AnyBatch {
   /// Moves all tensors to `device`, without waiting where the device allows.
   /// Does nothing to a batch that is there already.
   void to(const at::Device& device);
+
+  /// Puts `convert(tensor)` in the place of each tensor. A batch that somebody
+  /// else keeps stays as it is there; one of which no tensor changes isn't
+  /// copied.
+  void map(const std::function<at::Tensor(const at::Tensor&)>& convert);
 
   /// Number of samples. See BatchSize.
   BatchSize size() const;
@@ -295,6 +304,15 @@ const BatchOps& batch_ops() {
               }
             });
             return size;
+          },
+      .visit =
+          [](void* v, void (*visit)(void*, at::Tensor&), void* self) {
+            visit_leaves(*static_cast<B*>(v), [&](auto& leaf) {
+              using Leaf = std::remove_cvref_t<decltype(leaf)>;
+              if constexpr (std::is_same_v<Leaf, at::Tensor>) {
+                visit(self, leaf);
+              }
+            });
           },
   };
   return ops;

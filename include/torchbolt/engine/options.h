@@ -32,13 +32,15 @@ enum class Strategy {
   kXLA,
 };
 
-/// Number formats of weights and computation.
+/// Number formats of weights and computation. "true": everything is in that
+/// format. "mixed": weights stay in 32 bits, the operations that gain from it
+/// run in 16.
 enum class Precision {
   k32True,
   k64True,
   k16True,
   kBF16True,
-  k16Mixed,
+  k16Mixed,  ///< With a loss scaler.
   kBF16Mixed,
 };
 
@@ -66,11 +68,14 @@ class TORCHBOLT_API Devices {
 };
 
 /// Lightning's spellings ("cpu", "ddp", "bf16-mixed", "norm", …; any case).
-/// Throws ConfigError naming the known ones.
+/// Throws ConfigError naming the known ones. "16" and "bf16", Lightning's old
+/// names of 16-mixed and bf16-mixed, bring a warning.
 /// @{
 TORCHBOLT_API Accelerator parse_accelerator(std::string_view text);
 TORCHBOLT_API Strategy parse_strategy(std::string_view text);
 TORCHBOLT_API Precision parse_precision(std::string_view text);
+/// 16, 32 or 64.
+TORCHBOLT_API Precision parse_precision(int bits);
 TORCHBOLT_API ClipAlgorithm parse_clip_algorithm(std::string_view text);
 TORCHBOLT_API std::string_view to_string(Accelerator value);
 TORCHBOLT_API std::string_view to_string(Strategy value);

@@ -35,7 +35,7 @@ extern template class OptimizerOf<LBFGSOptions>;
 /// L-BFGS (Nocedal and Wright, Numerical Optimization, chapter 7), with the
 /// settings and the stopping rules of torch. One group, all on one device. A
 /// step calls the closure several times and waits for the device each time;
-/// `step()` without one throws ConfigError.
+/// `step()` without one throws ConfigError, and so do parameters in float16.
 ///
 ///     return bolt::optim::LBFGS(parameters(),
 ///                               {.line_search_fn = "strong_wolfe"});

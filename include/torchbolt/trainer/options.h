@@ -3,6 +3,7 @@
 #include <torchbolt/core/clock.h>
 #include <torchbolt/core/signals.h>
 #include <torchbolt/engine/options.h>
+#include <torchbolt/engine/precision.h>
 #include <torchbolt/export.h>
 #include <torchbolt/trainer/callback.h>
 #include <torchbolt/trainer/logger.h>
@@ -171,6 +172,7 @@ struct TrainerOptions {
   Devices devices{};
   int64_t num_nodes = 1;
   Strategy strategy = Strategy::kAuto;
+  /// docs/guide/precision.md says what each setting does.
   Precision precision = Precision::k32True;
 
   /// Batches whose gradients make one optimizer step.
@@ -206,7 +208,9 @@ struct TrainerOptions {
 
   /// "simple", "advanced", "pytorch" or "xla".
   std::optional<std::string> profiler{};
-  std::vector<std::string> plugins{};
+  /// A precision plug-in of your own, in place of `precision`; see
+  /// PrecisionPlugin.
+  std::vector<std::shared_ptr<PrecisionPlugin>> plugins{};
   bool use_distributed_sampler = true;
   bool sync_batchnorm = false;
   /// Asks for new loaders every n epochs; 0: never.

@@ -86,6 +86,17 @@ const std::map<std::string, Set>& setters() {
          o.precision = bolt::parse_precision(
              v.is_string() ? v.get<std::string>() : v.dump());
        }},
+      {"scaler",
+       [](O& o, const Json& v) {
+         bolt::GradScalerOptions scaler;
+         scaler.init_scale = v.value("init_scale", scaler.init_scale);
+         scaler.growth_interval =
+             v.value("growth_interval", scaler.growth_interval);
+         // It says the precision too; "precision" is read before.
+         o.precision = bolt::Precision::k32True;
+         o.plugins = {std::make_shared<bolt::MixedPrecision>(
+             bolt::MixedPrecisionOptions{.scaler = scaler})};
+       }},
       {"devices",
        [](O& o, const Json& v) {
          if (v.is_number_integer()) {
@@ -110,7 +121,6 @@ const std::map<std::string, Set>& setters() {
       {"enable_progress_bar", maybe(&O::enable_progress_bar)},
       {"enable_model_summary", maybe(&O::enable_model_summary)},
       {"profiler", maybe(&O::profiler)},
-      {"plugins", plain(&O::plugins)},
       {"use_distributed_sampler", plain(&O::use_distributed_sampler)},
       {"sync_batchnorm", plain(&O::sync_batchnorm)},
       {"reload_dataloaders_every_n_epochs",

@@ -113,6 +113,12 @@ void summarise(const Job& s, Json& done) {
   done["logged_metrics"] = metrics(t.logged_metrics());
   done["progress_bar_metrics"] = metrics(t.progress_bar_metrics());
   done["callbacks"] = describe_callbacks(t);
+  const bolt::State precision = t.fabric().state();
+  if (const bolt::State* scaler = precision.find("MixedPrecision")) {
+    for (const auto& [key, value] : scaler->entries()) {
+      done["scaler"][std::get<std::string>(key)] = number(value.as_double());
+    }
+  }
   for (const auto& parameter : s.model->named_parameters()) {
     Json& values = done[parameter.key()] = Json::array();
     const auto tensor = parameter->detach();

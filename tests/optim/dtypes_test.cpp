@@ -1,0 +1,82 @@
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+#include <torchbolt/torchbolt.h>
+
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/errors.h"
+
+// Each optimizer trains parameters of each floating type.
+
+namespace bolt {
+namespace {
+
+using Make = std::function<std::shared_ptr<torch::optim::Optimizer>(
+    std::vector<torch::Tensor>)>;
+
+template <class T, class O>
+Make make(O options) {
+  return [options](std::vector<torch::Tensor> parameters) {
+    return std::make_shared<T>(std::move(parameters), options);
+  };
+}
+
+const std::vector<std::pair<std::string, Make>> kOptimizers{
+    {"AdamW", make<optim::AdamW>(optim::AdamWOptions{.lr = 0.05})},
+    {"AdamW amsgrad",
+     make<optim::AdamW>(optim::AdamWOptions{.lr = 0.05, .amsgrad = true})},
+    {"Adam", make<optim::Adam>(optim::AdamOptions{.lr = 0.05})},
+    {"SGD", make<optim::SGD>(optim::SGDOptions{.lr = 0.1})},
+    {"SGD momentum", make<optim::SGD>(optim::SGDOptions{
+                         .lr = 0.05, .momentum = 0.9, .nesterov = true})},
+    {"Adagrad", make<optim::Adagrad>(optim::AdagradOptions{.lr = 0.2})},
+    {"NAdam", make<optim::NAdam>(optim::NAdamOptions{.lr = 0.05})},
+    {"RAdam", make<optim::RAdam>(optim::RAdamOptions{.lr = 0.1})},
+    {"RMSprop", make<optim::RMSprop>(optim::RMSpropOptions{.lr = 0.02})},
+    {"Adafactor", make<optim::Adafactor>(optim::AdafactorOptions{.lr = 0.1})},
+    {"Lion", make<optim::Lion>(optim::LionOptions{.lr = 0.02})},
+    {"LBFGS", make<optim::LBFGS>(optim::LBFGSOptions{.lr = 0.5})},
+    {"LBFGS with line search", make<optim::LBFGS>(optim::LBFGSOptions{
+                                   .line_search_fn = "strong_wolfe"})}};
+
+TEST(OptimizersOfEachType, LowerTheLoss) {
+  for (const auto type :
+       {torch::kDouble, torch::kFloat, torch::kBFloat16, torch::kHalf}) {
+    for (const auto& [name, make_one] : kOptimizers) {
+      if (type == torch::kHalf && name.starts_with("LBFGS")) continue;
+      SCOPED_TRACE(name + " in " + c10::toString(type));
+      const auto w = torch::full({2, 3}, 0.5, type).requires_grad_();
+      const auto b = torch::full({3}, -0.5, type).requires_grad_();
+      const auto optimizer = make_one({w, b});
+      const auto loss = [&] { return (w.sum(0) + b - 2).pow(2).mean(); };
+      const double before = loss().item<double>();
+      for (int k = 0; k < 20; ++k) {
+        optimizer->step([&] {
+          optimizer->zero_grad();
+          auto value = loss();
+          value.backward();
+          return value;
+        });
+      }
+      EXPECT_LT(loss().item<double>(), before * 0.9);
+      EXPECT_TRUE(std::isfinite(loss().item<double>()));
+      EXPECT_EQ(w.scalar_type(), type);
+    }
+  }
+}
+
+TEST(OptimizersOfEachType, LBFGSSaysThatFloat16WontDo) {
+  const auto w = torch::ones({2}, torch::kHalf).requires_grad_();
+  optim::LBFGS lbfgs({w});
+  EXPECT_TRUE(testing::has(testing::message_of<ConfigError>(
+                               [&] { lbfgs.step([&] { return w.sum(); }); }),
+                           {"LBFGS", "float16", "bf16-true"}));
+}
+
+}  // namespace
+}  // namespace bolt
