@@ -83,8 +83,9 @@ struct Houses : bolt::LightningModule<> {
   }
 
   bolt::OptimizerConfig configure_optimizers() override {
-    auto adamw = std::make_shared<torch::optim::AdamW>(parameters(), 1e-2);
-    return {adamw, torch::optim::StepLR(*adamw, 8, 0.4)};
+    auto adamw = std::make_shared<bolt::optim::AdamW>(
+        parameters(), bolt::optim::AdamWOptions{.lr = 1e-2});
+    return {adamw, bolt::optim::StepLR(adamw, {.step_size = 8, .gamma = 0.4})};
   }
 
   Tensor mean, deviation, price_mean, price_deviation;

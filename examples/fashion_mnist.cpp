@@ -23,7 +23,7 @@ namespace nn = torch::nn;
 namespace F = torch::nn::functional;
 
 struct Classifier : bolt::LightningModule<> {
-  Classifier(double lr, double eps) : lr(lr), eps(eps) {
+  explicit Classifier(double lr) : lr(lr) {
     register_module("net", net);
     register_metric("accuracy", accuracy);
     save_hyperparameters({{"lr", lr}, {"hidden", 256}});
@@ -44,9 +44,9 @@ struct Classifier : bolt::LightningModule<> {
   }
 
   bolt::OptimizerConfig configure_optimizers() override {
-    auto options = torch::optim::AdamWOptions(lr).weight_decay(1e-2).eps(eps);
-    auto adamw = std::make_shared<torch::optim::AdamW>(parameters(), options);
-    return {adamw, torch::optim::StepLR(*adamw, 4, 0.3)};
+    auto adamw = std::make_shared<bolt::optim::AdamW>(
+        parameters(), bolt::optim::AdamWOptions{.lr = lr, .eps = eps});
+    return {adamw, bolt::optim::StepLR(adamw, {.step_size = 4, .gamma = 0.3})};
   }
 
   void evaluate(const std::string& stage, const Batch& batch) {
@@ -57,7 +57,7 @@ struct Classifier : bolt::LightningModule<> {
   }
 
   double lr;
-  double eps;
+  double eps = 1e-8;
   nn::Sequential net{nn::Flatten(), nn::Linear(784, 256), nn::ReLU(),
                      nn::Linear(256, 10)};
   bolt::metrics::Accuracy accuracy{{.num_classes = 10}};
@@ -123,7 +123,8 @@ void run(const Arguments& arguments) {
   bolt::DataLoader test(read_images(arguments.data, "t10k"),
                         {.batch_size = 500});
 
-  Classifier model(1e-3, arguments.eps);
+  Classifier model(1e-3);
+  model.eps = arguments.eps;
   bolt::Trainer trainer({
       .max_epochs = arguments.epochs,
       .precision = arguments.precision,

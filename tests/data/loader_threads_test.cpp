@@ -10,6 +10,7 @@
 
 #include "support/errors.h"
 #include "support/generator.h"
+#include "support/threads.h"
 
 namespace bolt {
 namespace {
@@ -265,7 +266,7 @@ std::size_t entries(const char* folder) {
 }
 
 TEST(LoaderThreads, StartAndEndAThousandTimesWithoutALeak) {
-  const std::size_t threads = entries("/proc/self/task");
+  const auto threads = testing::threads_before();
   const std::size_t files = entries("/proc/self/fd");
   DataLoader kept(Noisy{}, shuffled(2));
   for (int k = 0; k < 500; ++k) {
@@ -277,7 +278,7 @@ TEST(LoaderThreads, StartAndEndAThousandTimesWithoutALeak) {
     kept.next(batch);
     kept.close();
   }
-  EXPECT_EQ(entries("/proc/self/task"), threads);
+  EXPECT_EQ(testing::threads_after(threads), threads);
   EXPECT_EQ(entries("/proc/self/fd"), files);
 }
 

@@ -179,7 +179,7 @@ TEST(StreamLoader, GoesOnBehindTheBatchesGivenOut) {
 }
 
 TEST(StreamLoader, EndsItsThreadsWithWorkInFlight) {
-  const auto before = testing::threads();
+  const auto before = testing::threads_before();
   StreamLoader kept(Numbers(), {.num_workers = 2});
   for (int k = 0; k < 200; ++k) {
     StreamLoader loader(Numbers(), {.batch_size = 4, .num_workers = 2});

@@ -23,4 +23,12 @@ inline std::ptrdiff_t threads_after(std::ptrdiff_t expected) {
   return threads();
 }
 
+/// Threads of this process before a test starts any. Thread sanitizers start
+/// one of their own beside a program's first, so one has been by then.
+inline std::ptrdiff_t threads_before() {
+  const std::ptrdiff_t before = threads();
+  std::thread([] {}).join();
+  return threads_after(before);
+}
+
 }  // namespace bolt::testing

@@ -107,7 +107,7 @@ void throw_at(Stage stage, bool with_data, const std::string& place) {
   Run run(stage, with_data, [&](const std::string& now) {
     if (armed && now == place) throw UserError{place};  // again and again
   });
-  const auto threads_before = testing::threads();
+  const auto threads_before = testing::threads_before();
   std::string arrived;
   try {
     run.start();
@@ -217,7 +217,7 @@ void expect_thrown(Loader&& loader, const std::string& place) {
   for (const Stage stage :
        {Stage::kFit, Stage::kValidate, Stage::kTest, Stage::kPredict}) {
     SCOPED_TRACE(std::string(to_string(stage)) + " " + place);
-    const auto threads_before = testing::threads();
+    const auto threads_before = testing::threads_before();
     auto witness = std::make_shared<Witness>();
     TrainerOptions options = testing::quiet({.max_epochs = 1});
     options.callbacks = {witness};
