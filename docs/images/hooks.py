@@ -52,6 +52,17 @@ EVALUATION = ["a validation, test or prediction",
               ("epoch metrics go to the loggers", PLAIN),
               ("on_x_end", BOTH),
               ("on_x_model_train", MODULE)]
+MANUAL = ["training_step, optimizing by hand",
+          ("your own code, in your own order:", PLAIN),
+          ["manual_backward(loss)",
+           ("on_before_backward", BOTH),
+           ("backward", MODULE),
+           ("on_after_backward", BOTH)],
+          ["step() of an optimizer",
+           ("its closure, where it has one", PLAIN),
+           ("on_before_optimizer_step", BOTH),
+           ("the optimizer steps: global_step + 1", PLAIN)],
+          ("zero_grad, clipping, steps of schedules", PLAIN)]
 LEGEND = ["who has it",
           ("callbacks first, then the module", BOTH),
           ("the module alone", MODULE),
@@ -87,8 +98,9 @@ def main():
     out = []
     left = draw(FIT, 10, 10, 420, out)
     right = draw(EVALUATION, 450, 10, 330, out)
-    draw(LEGEND, 450, right + 30, 330, out)
-    height = left + 20
+    manual = draw(MANUAL, 450, right + 30, 330, out)
+    legend = draw(LEGEND, 450, right + manual + 50, 330, out)
+    height = max(left, right + manual + legend + 40) + 20
     body = "\n".join(out)
     with open(sys.argv[1], "w", encoding="utf-8") as file:
         file.write(

@@ -75,26 +75,33 @@ void LearningRateMonitor::on_train_epoch_start(Trainer& trainer, Module&) {
   trainer.report(values(trainer, Interval::kEpoch));
 }
 
+// Schedules come first, in the order in which they are listed, then optimizers
+// without one. What has no name of its own is numbered within its class, and a
+// name of one's own carries the number that its class has reached.
 MetricMap LearningRateMonitor::values(Trainer& trainer, Interval at) const {
   MetricMap found;
   const auto& optimizers = trainer.optimizers();
-  const auto& schedules = trainer.lr_scheduler_configs();
   std::map<std::string, int> of_class;
+  std::vector<bool> scheduled(optimizers.size(), false);
+  const auto name_of = [&](const torch::optim::Optimizer& optimizer,
+                           const std::optional<std::string>& own) {
+    const std::string type = class_of(optimizer);
+    int& count = of_class[type];
+    if (!own) ++count;
+    return own.value_or("lr-" + type) +
+           (count > 1 ? "-" + std::to_string(count - 1) : "");
+  };
+  for (const LRSchedulerConfig& schedule : trainer.lr_scheduler_configs()) {
+    torch::optim::Optimizer& optimizer = *optimizers[schedule.optimizer_idx];
+    scheduled[schedule.optimizer_idx] = true;
+    const std::string name = name_of(optimizer, schedule.name);
+    if (options_.logging_interval || schedule.interval == at) {
+      add(found, optimizer, name);
+    }
+  }
   for (std::size_t k = 0; k < optimizers.size(); ++k) {
-    torch::optim::Optimizer& optimizer = *optimizers[k];
-    std::string by_class = "lr-" + class_of(optimizer);
-    if (const int before = of_class[by_class]++; before > 0) {
-      by_class += "-" + std::to_string(before);
-    }
-    bool scheduled = false;
-    for (const LRSchedulerConfig& schedule : schedules) {
-      if (schedule.optimizer_idx != k) continue;
-      scheduled = true;
-      if (options_.logging_interval || schedule.interval == at) {
-        add(found, optimizer, schedule.name.value_or(by_class));
-      }
-    }
-    if (!scheduled) add(found, optimizer, by_class);
+    if (scheduled[k]) continue;
+    add(found, *optimizers[k], name_of(*optimizers[k], {}));
   }
   return found;
 }

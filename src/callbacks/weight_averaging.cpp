@@ -22,8 +22,11 @@ bool WeightAveraging::should_update(std::optional<int64_t> step_idx,
 }
 
 // The module is on its device here, and nothing has been validated yet.
-void WeightAveraging::on_fit_start(Trainer&, Module& module) {
+void WeightAveraging::on_fit_start(Trainer& trainer, Module& module) {
+  const bool begins_anew = loaded_.is_none();
   collect(module);
+  // Steps of a fit before, maybe of another Trainer, aren't this one's.
+  if (begins_anew) latest_update_step_ = trainer.global_step();
 }
 
 void WeightAveraging::collect(Module& module) {

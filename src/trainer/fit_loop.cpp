@@ -297,13 +297,12 @@ bool FitLoop::last_batch_reached() const {
 
 void FitLoop::log_step_metrics() {
   if (should_accumulate() || core_.log.loggers.empty()) return;
-  if (logging_is_due()) {
+  if (logging_is_due() || core_.trainer.fast_dev_run()) {
     core_.log.send(core_.log.step_metrics(), core_.log_position());
   }
 }
 
 bool FitLoop::logging_is_due() const {
-  if (core_.trainer.fast_dev_run()) return true;
   const int64_t every = *core_.options.log_every_n_steps;
   if (every == 0) return false;
   return (core_.progress.batches_that_stepped + 1) % every == 0 ||

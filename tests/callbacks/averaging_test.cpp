@@ -166,5 +166,86 @@ TEST(WeightAveraging, GoesOnFromItsState) {
   EXPECT_THROW(EMAWeightAveraging({.update_every_n_steps = -1}), ConfigError);
 }
 
+TEST(EMAWeightAveraging, CountsEpochsWhereItIsAskedTo) {
+  Line model;
+  Trainer trainer(with(EMAWeightAveraging({.decay = 0.5,
+                                           .update_every_n_steps = 0,
+                                           .update_starting_at_epoch = 1}),
+                       std::make_shared<Watch>(), 3));
+  trainer.fit(model, line_batches(2));
+  EXPECT_EQ(trainer.callback<EMAWeightAveraging>().n_averaged(), 2);
+  EXPECT_NO_THROW(EMAWeightAveraging({.decay = 1}));
+  EXPECT_NO_THROW(EMAWeightAveraging({.decay = 0}));
+}
+
+TEST(WeightAveraging, BeginsAnewInAnotherFit) {
+  const auto averaging = std::make_shared<WeightAveraging>();
+  for (int fit = 0; fit < 2; ++fit) {
+    Line model;
+    const auto watch = std::make_shared<Watch>();
+    Trainer(with(averaging, watch, 1)).fit(model, line_batches(3));
+    EXPECT_EQ(averaging->n_averaged(), 3);
+    EXPECT_TRUE(torch::allclose(weight_of(model),
+                                torch::stack(watch->after_step).mean(0)));
+  }
+}
+
+TEST(WeightAveraging, LeavesAValidationOfItsOwnAlone) {
+  Line model;
+  const auto watch = std::make_shared<Watch>();
+  Trainer trainer(with(std::make_shared<WeightAveraging>(), watch, 1));
+  trainer.fit(model, line_batches(3));
+  {
+    const torch::NoGradGuard no_grad;
+    model.layer->weight.fill_(7);
+  }
+  trainer.validate(model, line_batches(1), {.verbose = false});
+  ASSERT_EQ(watch->in_validation.size(), 1);
+  EXPECT_EQ(watch->in_validation[0].item<float>(), 7);
+  EXPECT_EQ(model.layer->weight.item<float>(), 7);
+}
+
+TEST(WeightAveraging, ItsStateIsTheAverageInAValidationToo) {
+  Line model;
+  const auto averaging = std::make_shared<WeightAveraging>();
+  const auto watch = std::make_shared<Watch>();
+  TrainerOptions options = with(averaging, watch, 1);
+  State state;
+  options.callbacks.push_back(
+      LambdaCallback({.on_validation_batch_start = [&](auto&&...) {
+        state = averaging->state().clone();
+      }}));
+  Trainer(options).fit(model, line_batches(3), line_batches(1));
+  EXPECT_TRUE(torch::equal(state.at("average").at("layer.weight").as_tensor(),
+                           watch->in_validation.at(0)));
+}
+
+TEST(WeightAveraging, TakesEachStepOnceOverASavedState) {
+  Line model;
+  State saved = State::map(
+      {{"n_averaged", 3},
+       {"latest_update_step", 2},
+       {"average", State::map({{"layer.weight", at::full({1, 1}, 5.0)},
+                               {"layer.bias", at::full({1}, 5.0)}})}});
+  const auto averaging = std::make_shared<WeightAveraging>();
+  averaging->load_state(saved);
+  saved.at("average").at("layer.weight").as_tensor().fill_(1000);
+  const auto watch = std::make_shared<Watch>();
+  Trainer(with(averaging, watch, 1)).fit(model, line_batches(4));
+  // Steps 1 and 2 are in it already.
+  EXPECT_EQ(averaging->n_averaged(), 5);
+  const auto mean = (3 * 5 + watch->after_step[2] + watch->after_step[3]) / 5;
+  EXPECT_TRUE(torch::allclose(weight_of(model), mean, 1e-5, 1e-6));
+
+  saved["average"]["layer.bias"] = at::zeros({2});
+  const auto other = std::make_shared<WeightAveraging>();
+  other->load_state(saved);
+  EXPECT_TRUE(has(message_of<CheckpointError>([&] {
+                    Line again;
+                    Trainer(with(other, watch, 1)).fit(again, line_batches(1));
+                  }),
+                  {"layer.bias", "another shape"}));
+}
+
 }  // namespace
 }  // namespace bolt

@@ -29,6 +29,20 @@ TEST(GradientAccumulationScheduler, ChangesTheStepsOfItsEpochs) {
   EXPECT_EQ(trainer.accumulate_grad_batches(), 1) << "as it was";
 }
 
+TEST(GradientAccumulationScheduler, GivesTheTrainerBackWhenAFitThrows) {
+  struct Throws : Line {
+    StepOutput training_step(const Batch&, StepContext&) override {
+      EXPECT_EQ(trainer().accumulate_grad_batches(), 3);
+      throw std::runtime_error("mine");
+    }
+  } model;
+  TrainerOptions options = quiet({.max_epochs = 1});
+  options.callbacks = {GradientAccumulationScheduler({.scheduling = {{0, 3}}})};
+  Trainer trainer(options);
+  EXPECT_THROW(trainer.fit(model, line_batches(4)), std::runtime_error);
+  EXPECT_EQ(trainer.accumulate_grad_batches(), 1);
+}
+
 TEST(GradientAccumulationScheduler, RefusesWhatContradicts) {
   EXPECT_THROW(GradientAccumulationScheduler({}), ConfigError);
   EXPECT_TRUE(has(message_of<ConfigError>([] {
@@ -118,6 +132,9 @@ TEST(LearningRateMonitor, LogsEachScheduleWhenItSteps) {
   Scheduled asked({.interval = Interval::kStep});
   EXPECT_EQ(rows_of(asked, {.logging_interval = Interval::kEpoch}),
             (Rows{{"lr-SGD", 0, 1.0}, {"lr-SGD", 2, 0.5}}));
+  Scheduled steps({.interval = Interval::kEpoch});
+  EXPECT_EQ(rows_of(steps, {.logging_interval = Interval::kStep}, 2),
+            (Rows{{"lr-SGD", 1, 1.0}, {"lr-SGD", 3, 1.0}}));
 }
 
 TEST(LearningRateMonitor, NamesGroupsAndExtras) {
@@ -172,6 +189,75 @@ TEST(LearningRateMonitor, KnowsTheMomentumOfOurOptimizers) {
   EXPECT_EQ(kept->rows, (Rows{{"lr-AdamW", 0, 1e-3},
                               {"lr-AdamW-momentum", 0, 0.8},
                               {"lr-AdamW-weight_decay", 0, 0.25}}));
+}
+
+TEST(LearningRateMonitor, KnowsTheMomentumOfTorchsOptimizers) {
+  using namespace torch::optim;
+  struct Model : Line {
+    OptimizerConfig configure_optimizers() override { return make(*this); }
+    std::function<OptimizerConfig(Model&)> make{};
+  } model;
+  const auto extras = [&](std::function<OptimizerConfig(Model&)> make) {
+    model.make = std::move(make);
+    const auto kept = std::make_shared<Kept>();
+    TrainerOptions options = quiet({.max_epochs = 1, .logger = kept});
+    options.callbacks = {
+        LearningRateMonitor({.logging_interval = Interval::kEpoch,
+                             .log_momentum = true,
+                             .log_weight_decay = true})};
+    Trainer(options).fit(model, line_batches(1));
+    return std::pair(std::get<2>(kept->rows.at(1)),
+                     std::get<2>(kept->rows.at(2)));
+  };
+  const std::tuple betas{0.8, 0.99};
+  EXPECT_EQ(extras([&](Model& m) -> OptimizerConfig {
+              return Adam(m.parameters(),
+                          AdamOptions().betas(betas).weight_decay(0.1));
+            }),
+            std::pair(0.8, 0.1));
+  EXPECT_EQ(extras([&](Model& m) -> OptimizerConfig {
+              return AdamW(m.parameters(),
+                           AdamWOptions().betas(betas).weight_decay(0.2));
+            }),
+            std::pair(0.8, 0.2));
+  EXPECT_EQ(extras([&](Model& m) -> OptimizerConfig {
+              return RMSprop(m.parameters(),
+                             RMSpropOptions().momentum(0.7).weight_decay(0.3));
+            }),
+            std::pair(0.7, 0.3));
+  EXPECT_EQ(extras([&](Model& m) -> OptimizerConfig {
+              return Adagrad(m.parameters(),
+                             AdagradOptions().weight_decay(0.4));
+            }),
+            std::pair(0.0, 0.4));
+}
+
+TEST(LearningRateMonitor, NumbersSchedulesOfOneOptimizer) {
+  struct Model : Line {
+    OptimizerConfig configure_optimizers() override {
+      auto sgd = std::make_shared<torch::optim::SGD>(parameters(), 1.0);
+      const auto schedule = [&](std::optional<std::string> name,
+                                Interval interval) {
+        return LRSchedulerConfig{.scheduler = torch::optim::StepLR(*sgd, 9),
+                                 .interval = interval,
+                                 .name = std::move(name)};
+      };
+      return {{.optimizer = sgd,
+               .lr_schedulers = {schedule("lr/first", Interval::kEpoch),
+                                 schedule({}, Interval::kEpoch),
+                                 schedule({}, Interval::kStep),
+                                 schedule("lr/last", Interval::kEpoch)}}};
+    }
+  } model;
+  const auto kept = std::make_shared<Kept>();
+  TrainerOptions options = quiet({.max_epochs = 1, .logger = kept});
+  options.log_every_n_steps = 1;
+  options.callbacks = {LearningRateMonitor()};
+  Trainer(options).fit(model, line_batches(1));
+  EXPECT_EQ(kept->rows, (Rows{{"lr-SGD", 0, 1.0},
+                              {"lr/first", 0, 1.0},
+                              {"lr/last-1", 0, 1.0},
+                              {"lr-SGD-1", 0, 1.0}}));
 }
 
 TEST(LearningRateMonitor, CanBeMonitoredAndNeedsALogger) {

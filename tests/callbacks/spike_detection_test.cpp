@@ -36,7 +36,8 @@ struct Jumps : Line {
   std::vector<float> weights{};
 };
 
-Trainer& run(std::optional<Trainer>& trainer, Jumps& model,
+template <class Model>
+Trainer& run(std::optional<Trainer>& trainer, Model& model,
              SpikeDetectionOptions options, int64_t batches = 5) {
   TrainerOptions t = quiet({.max_epochs = 1});
   t.callbacks = {SpikeDetection(options)};
@@ -104,6 +105,84 @@ TEST(SpikeDetection, LeavesAloneWhatIsNone) {
   Jumps up(1e-6);
   EXPECT_THROW(run(trainer, up, {.mode = Mode::kMax, .rtol = 0.5}),
                TrainingSpikeError);
+}
+
+TEST(SpikeDetection, ReportsTheBatchesOwnLossUnderAccumulation) {
+  const LogCapture log;
+  Jumps model(1e6, 1);
+  const auto batch = line_batches(1).front();
+  const double own = model.loss_of(batch).item<double>();
+  TrainerOptions options =
+      quiet({.max_epochs = 1, .accumulate_grad_batches = 4});
+  options.callbacks = {SpikeDetection({.action = SpikeAction::kSkip})};
+  Trainer trainer(options);
+  trainer.fit(model, std::vector{batch, batch});
+  const auto& spikes = trainer.callback<SpikeDetection>().spikes();
+  ASSERT_EQ(spikes.size(), 1);
+  EXPECT_NEAR(spikes[0].loss / own, 1e6, 1);
+}
+
+TEST(SpikeDetection, WaitsForItsWarmup) {
+  const LogCapture log;
+  std::optional<Trainer> trainer;
+  const auto found = [&](int64_t at, int64_t warmup) {
+    Jumps model(1e6, at);
+    run(trainer, model, {.warmup = warmup, .action = SpikeAction::kSkip});
+    return trainer->callback<SpikeDetection>().spikes().size();
+  };
+  EXPECT_EQ(found(1, 1), 1);
+  EXPECT_EQ(found(1, 2), 0);
+  EXPECT_EQ(found(2, 2), 1);
+}
+
+TEST(SpikeDetection, TheMeanIsThatOfTheLastLossesWithoutSpikes) {
+  const LogCapture log;
+  std::optional<Trainer> trainer;
+  const auto recent = [&](double by, SpikeDetectionOptions options) {
+    Jumps model(by);
+    options.action = SpikeAction::kSkip;
+    run(trainer, model, options);
+    const State state = trainer->callback<SpikeDetection>().state();
+    std::vector<double> losses;
+    for (const State& loss : state.at("recent").items()) {
+      losses.push_back(loss.as_double());
+      EXPECT_LT(losses.back(), 1e3);
+    }
+    return losses.size();
+  };
+  EXPECT_EQ(recent(1e6, {}), 4);
+  EXPECT_EQ(recent(1e6, {.window = 2}), 2);
+  // The weights aren't finite either, from then on.
+  EXPECT_EQ(recent(std::nan(""), {.finite_only = false}), 2);
+}
+
+TEST(SpikeDetection, ToleranceIsOfTheSizeOfANegativeMean) {
+  struct Shifted : Jumps {
+    Shifted() : Jumps(1) {}
+    StepOutput training_step(const Batch& batch, StepContext& step) override {
+      auto loss = Jumps::training_step(batch, step).loss() - 10;
+      return step.batch_idx == 2 ? loss + 1 : loss;
+    }
+  } model;
+  std::optional<Trainer> trainer;
+  EXPECT_NO_THROW(run(trainer, model, {}));
+  EXPECT_THROW(run(trainer, model, {.rtol = 0.05}), TrainingSpikeError);
+}
+
+TEST(SpikeDetection, ASpikeLeavesOneStepOutAndNoMore) {
+  SpikeDetection detection;
+  State state = detection.state();
+  state["leave_out"] = true;  // saved between a spike and its step
+  const auto resumed = std::make_shared<SpikeDetection>();
+  resumed->load_state(state);
+  EXPECT_EQ(resumed->state(), state);
+  Jumps model(1);
+  const float before = model.layer->weight.item<float>();
+  TrainerOptions options = quiet({.max_epochs = 1});
+  options.callbacks = {resumed};
+  Trainer(options).fit(model, line_batches(3));
+  EXPECT_EQ(model.weights.at(0), before);
+  EXPECT_NE(model.weights.at(1), before);
 }
 
 TEST(SpikeDetection, GoesOnFromItsState) {

@@ -178,6 +178,46 @@ TEST(StreamLoader, GoesOnBehindTheBatchesGivenOut) {
           {"num_workers"}));
 }
 
+// Draws from the random numbers that it is given.
+struct Dice {
+  void start(const StreamShard& shard) { rng = shard.rng; }
+  std::optional<torch::Tensor> next() {
+    return torch::tensor(static_cast<int64_t>(rng.next() >> 1));
+  }
+  Rng rng{0, 0};
+};
+
+TEST(StreamLoader, EveryReaderAndEpochHasRandomNumbersOfItsOwn) {
+  const auto draw = [](uint64_t seed, int64_t workers, int64_t epoch) {
+    StreamLoader loader(
+        Dice(), {.num_workers = workers, .epoch_length = 2, .seed = seed});
+    List all;
+    for (const List& batch : pass(loader, epoch)) all.push_back(batch.at(0));
+    return all;
+  };
+  for (const int64_t workers : {0, 2}) {
+    const List first = draw(1, workers, 0);
+    EXPECT_EQ(draw(1, workers, 0), first);
+    EXPECT_NE(first[0], first[1]);
+    EXPECT_NE(draw(1, workers, 1)[0], first[0]);
+    EXPECT_NE(draw(2, workers, 0)[0], first[0]);
+  }
+  // A saved position brings its seed along.
+  StreamLoader saved(Dice(), {.epoch_length = 3, .seed = 5});
+  StreamLoader other(Dice(), {.epoch_length = 3, .seed = 6});
+  other.load_state(saved.state());
+  EXPECT_EQ(pass(other, 1), pass(saved, 1));
+}
+
+TEST(StreamLoader, APassThatWasOverBeginsAnew) {
+  StreamLoader loader(Numbers{.count = 3}, {});
+  const auto all = pass(loader, 0);
+  StreamLoader other(Numbers{.count = 3}, {});
+  other.load_state(loader.state());
+  other.start();
+  EXPECT_EQ(read(other), all);
+}
+
 TEST(StreamLoader, EndsItsThreadsWithWorkInFlight) {
   const auto before = testing::threads_before();
   StreamLoader kept(Numbers(), {.num_workers = 2});

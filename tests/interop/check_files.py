@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Files written by NumPy and by Python's csv, read by torchbolt; and arrays written by torchbolt, read by NumPy.
+"""Files written by NumPy and by Python's csv, read by torchbolt; arrays written by torchbolt, read by NumPy; pictures, by Pillow.
 
 usage: check_files.py READ_FILES_PROGRAM WORK_FOLDER
 """
 import csv, json, pathlib, random, shutil, subprocess, sys, warnings
 
 import numpy as np
+from PIL import Image
 
 program, work = sys.argv[1], pathlib.Path(sys.argv[2])
 shutil.rmtree(work, ignore_errors=True)
@@ -86,6 +87,15 @@ for number, bad in enumerate([np.array([{}, 1], dtype=object), np.zeros(2, [("a"
     np.save(path, bad, allow_pickle=True)
     ask(f"npy {path}", refused(str(path)))
 
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+pictures = []
+for number, shape in enumerate([(5, 7), (1, 1, 1), (1, 30, 20), (2, 3, 4), (3, 64, 33), (4, 17, 40), (3, 700, 900)]):
+    x = rng.integers(0, 256, size=shape, dtype=np.uint8)
+    path = work / f"picture{number}.npy"
+    np.save(path, x)
+    ask(f"png {path} {path}.png", lambda got: None)
+    pictures.append((x, f"{path}.png"))
+
 TEXTS = ["plain", "with, comma", 'with "quotes"', "two\nlines", "", " spaces ", "äöü €", "semi;colon", "'"]
 for number, (delimiter, quoting, end) in enumerate([(",", csv.QUOTE_MINIMAL, "\r\n"), (";", csv.QUOTE_ALL, "\n"),
                                                     ("|", csv.QUOTE_NONNUMERIC, "\r\n")]):
@@ -116,4 +126,11 @@ for question, check, answer in zip(questions, checks, answers):
 for x, name, path in rewritten:
     back = np.load(path)
     assert back.dtype == np.dtype(name) and back.shape == x.shape and back.tobytes() == x.tobytes(), (name, path)
+for x, path in pictures:
+    channels = x if x.ndim == 3 else x[None]
+    with Image.open(path) as image:
+        image.load()  # compares checksums, and takes nothing that isn't whole
+        assert (image.format, image.mode) == ("PNG", MODES[len(channels)]), (path, image.mode)
+        back = np.asarray(image).reshape(*channels.shape[1:], len(channels))
+    assert (back == channels.transpose(1, 2, 0)).all(), path
 print(f"{len(questions)} files read")

@@ -5,6 +5,7 @@
 //   map PATH            the array, mapped
 //   npz PATH            its arrays, by name
 //   rewrite PATH NEW    reads an array, writes it to NEW
+//   png PATH NEW        reads an array, writes it to NEW as a picture
 //   csv DELIMITER PATH  its columns
 
 #include <torch/torch.h>
@@ -12,6 +13,7 @@
 #include <torchbolt/data/csv.h>
 #include <torchbolt/data/map_tensor.h>
 #include <torchbolt/data/npy.h>
+#include <torchbolt/data/png.h>
 
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -43,6 +45,10 @@ json answer(const std::string& line) {
   if (what == "map") return described(bolt::map_npy(path));
   if (what == "rewrite") {
     bolt::write_npy(more, bolt::read_npy(path));
+    return nullptr;
+  }
+  if (what == "png") {
+    bolt::write_png(more, bolt::read_npy(path));
     return nullptr;
   }
   json all = json::object();

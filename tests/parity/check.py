@@ -6,7 +6,7 @@ usage: check.py PARITY_RUNNER WORK_FOLDER
 import collections, json, pathlib, shutil, subprocess, sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-CALLBACKS = {"EarlyStopping", "Timer"}
+CALLBACKS = {"EarlyStopping", "Timer", "LearningRateMonitor", "GradientAccumulationScheduler", "WeightAveraging", "EMAWeightAveraging"}
 # Scenarios of each group that must be among those that run: a folder that lost
 # some, or a runner that skips some, doesn't pass. More is welcome.
 LEAST = {"error": 18, "limits": 16, "loaders": 17, "log": 18, "loop": 25, "manual": 15, "optim": 24, "precision": 20, "stop": 17, "val": 19}

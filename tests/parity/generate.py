@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Makes random scenarios of the groups that have no checkpoints.
 
-usage: generate.py COUNT -o FOLDER [--seed N] [--loaders] [--optimization] [--schedules] [--precision]
+usage: generate.py COUNT -o FOLDER [--seed N] [--loaders] [--optimization] [--schedules] [--precision] [--callbacks]
 
 --loaders: about loaders alone: several of them, combined or not, of unequal lengths, empty, unsized, limited, asked for again.
 --optimization: about optimizers alone: manual optimization with two of them, schedules, clipping, accumulation.
 --schedules: about schedules alone: every kind, one or several, by epochs or batches, watching metrics, also ones that aren't there.
 --precision: the scenarios of --optimization in other precisions.
+--callbacks: the scenarios of --optimization with callbacks that report learning rates, schedule the accumulation and average weights.
 
 Their traces come from run_lightning.py, which needs PyTorch Lightning (scripts/python_env.sh).
 """
@@ -347,21 +348,79 @@ def make_precision(r, number):
     return {**s, "name": f"gen-precision-{number:04d}"}
 
 
+def learning_rate_monitor(r):
+    out = {"type": "LearningRateMonitor"}
+    if r.random() < .6:
+        out["logging_interval"] = r.choice(["step", "epoch", None])
+    for key in ("log_momentum", "log_weight_decay"):
+        if r.random() < .35:
+            out[key] = True
+    return out
+
+
+def accumulation_scheduler(r):
+    epochs = r.sample(range(4), r.randint(1, 3))
+    out = {"type": "GradientAccumulationScheduler", "scheduling": {str(e): r.randint(1, 4) for e in sorted(epochs)}}
+    if r.random() < .06:
+        out["scheduling"] = r.choice([{}, {"0": 0}, {"-1": 2}])
+    return out
+
+
+def weight_averaging(r):
+    if r.random() < .3:
+        return {"type": "WeightAveraging"}
+    out = {"type": "EMAWeightAveraging", "decay": r.choice([0.5, 0.9, 0.99])}
+    for key, chance, choices in (("update_every_n_steps", .5, [1, 2, 3, 0]), ("update_starting_at_step", .4, [0, 1, 4]),
+                                 ("update_starting_at_epoch", .4, [0, 1, 2]), ("use_buffers", .2, [False])):
+        if r.random() < chance:
+            out[key] = r.choice(choices)
+    return out
+
+
+def make_callbacks(r, number):
+    """Scenarios about the callbacks around optimizers."""
+    out = make_optimization(r, number)
+    manual, trainer = "manual" in out["module"], out["trainer"]
+    out["module"].get("schedulers", []).sort(key=lambda s: s.get("optimizer", 0))  # torchbolt lists them by optimizer
+    callbacks = []
+    if r.random() < .6:
+        callbacks.append(learning_rate_monitor(r))
+        for k, spec in enumerate(out["module"].get("schedulers", [])):
+            if r.random() < .3 and not manual:
+                spec["name"] = r.choice(["lr/mine", f"lr/{k}"])
+    if r.random() < (.1 if manual else .55):
+        callbacks.append(accumulation_scheduler(r))
+        if r.random() < .8:
+            trainer.pop("accumulate_grad_batches", None)
+    if r.random() < .45 or not callbacks:
+        callbacks.append(weight_averaging(r))
+    r.shuffle(callbacks)
+    if r.random() < .08:
+        trainer["logger"] = False
+    trainer["max_epochs"] = r.choice([1, 2, 3, 4])
+    for action in ("validate", "fit"):
+        if r.random() < .1 and (action == "fit" or "val" in out["data"]):
+            out["actions"].append({"do": action})
+    return {**out, "name": f"gen-callbacks-{number:04d}", "callbacks": callbacks}
+
+
+GROUPS = {"loaders": make_loaders, "optimization": make_optimization, "schedules": make_schedules, "precision": make_precision,
+          "callbacks": make_callbacks}
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("count", type=int)
     p.add_argument("-o", "--out", type=pathlib.Path, required=True)
     p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--loaders", action="store_true", help="scenarios about loaders alone")
-    p.add_argument("--optimization", action="store_true", help="scenarios about optimizers alone")
-    p.add_argument("--schedules", action="store_true", help="scenarios about schedules alone")
-    p.add_argument("--precision", action="store_true", help="scenarios about optimizers in other precisions")
+    group = p.add_mutually_exclusive_group()
+    for name in GROUPS:
+        group.add_argument(f"--{name}", dest="group", action="store_const", const=name)
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     r = random.Random(a.seed)
     for k in range(a.count):
-        s = (make_loaders if a.loaders else make_optimization if a.optimization else make_schedules if a.schedules else
-             make_precision if a.precision else make)(r, k)
+        s = GROUPS.get(a.group, make)(r, k)
         (a.out / f"{s['name']}.json").write_text(json.dumps(s) + "\n")
     print(f"{a.count} scenarios written")
 

@@ -2,82 +2,18 @@
 
 #include <cmath>
 
-#include "support/errors.h"
 #include "support/log_capture.h"
-#include "support/models.h"
+#include "support/pair.h"
 
 namespace bolt {
 namespace {
 
-using testing::Example;
 using testing::has;
 using testing::line_batches;
 using testing::message_of;
+using testing::Pair;
 using testing::quiet;
-
-torch::Tensor weight(double value) {
-  return torch::full({1}, value, torch::kFloat);
-}
-
-// Two numbers, each with an optimizer of its own; `step` is the training step.
-struct Pair : LightningModule<> {
-  Pair() {
-    automatic_optimization = false;
-    a = register_parameter("a", weight(1));
-    b = register_parameter("b", weight(1));
-  }
-  StepOutput training_step(const Batch&, StepContext& context) override {
-    calls.push_back("training_step");
-    return step ? step(context) : StepOutput();
-  }
-  OptimizerConfig configure_optimizers() override {
-    if (configure) return configure();
-    return {sgd(a), sgd(b)};
-  }
-  static std::shared_ptr<torch::optim::SGD> sgd(const torch::Tensor& of) {
-    return std::make_shared<torch::optim::SGD>(std::vector{of}, 0.1);
-  }
-  void on_before_backward(const at::Tensor&) override {
-    calls.push_back("on_before_backward");
-  }
-  void on_after_backward() override { calls.push_back("on_after_backward"); }
-  void on_before_zero_grad(torch::optim::Optimizer&) override {
-    calls.push_back("on_before_zero_grad");
-  }
-  void on_before_optimizer_step(torch::optim::Optimizer& which) override {
-    calls.push_back("on_before_optimizer_step");
-    stepped.push_back(&which);
-  }
-  void configure_gradient_clipping(torch::optim::Optimizer&,
-                                   std::optional<double>,
-                                   std::optional<ClipAlgorithm>) override {
-    calls.push_back("configure_gradient_clipping");
-  }
-  void optimizer_step(int64_t, int64_t, torch::optim::Optimizer& optimizer,
-                      const std::function<at::Tensor()>& closure) override {
-    calls.push_back("optimizer_step");
-    optimizer.step(closure);
-  }
-  void on_train_batch_end(const StepOutput& outputs, const Batch&,
-                          const StepContext&) override {
-    last = outputs;
-    if (batch_end) batch_end();
-  }
-
-  torch::Tensor a;
-  torch::Tensor b;
-  std::function<StepOutput(StepContext&)> step{};
-  std::function<OptimizerConfig()> configure{};
-  std::function<void()> batch_end{};
-  std::vector<std::string> calls{};
-  std::vector<torch::optim::Optimizer*> stepped{};
-  StepOutput last{};
-};
-
-std::string refused(Pair& model, TrainerOptions options = {.max_epochs = 1}) {
-  return message_of<ConfigError>(
-      [&] { Trainer(quiet(options)).fit(model, line_batches(2)); });
-}
+using testing::refused;
 
 TEST(ManualOptimization, TheModuleStepsAndEachStepCounts) {
   Pair model;
@@ -202,73 +138,6 @@ TEST(ManualOptimization, LBFGSWithoutAClosureIsExplained) {
   EXPECT_TRUE(has(refused(model), {"LBFGS", "closure"}));
 }
 
-TEST(ManualOptimization, AToggledOptimizerAloneGetsGradients) {
-  Pair model;
-  model.step = [&](StepContext&) -> StepOutput {
-    auto second = model.optimizer(1);
-    {
-      const auto scope = model.toggled_optimizer(second);
-      EXPECT_FALSE(model.a.requires_grad());
-      EXPECT_TRUE(model.b.requires_grad());
-      model.manual_backward((model.a * model.b).sum());
-    }
-    EXPECT_TRUE(model.a.requires_grad());
-    EXPECT_FALSE(model.a.grad().defined());
-    EXPECT_TRUE(model.b.grad().defined());
-    {
-      const auto scope = second.toggle_model(/*sync_grad=*/false);
-      EXPECT_FALSE(model.a.requires_grad());
-    }
-    EXPECT_TRUE(model.a.requires_grad());
-    return {};
-  };
-  Trainer(quiet({.max_epochs = 1})).fit(model, line_batches(1));
-}
-
-TEST(ManualOptimization, TogglingKeepsWhatWasFrozen) {
-  Pair model;
-  model.a.requires_grad_(false);
-  model.step = [&](StepContext&) -> StepOutput {
-    model.toggle_optimizer(model.optimizer(0));
-    EXPECT_FALSE(model.a.requires_grad());
-    EXPECT_FALSE(model.b.requires_grad());
-    model.untoggle_optimizer(model.optimizer(0));
-    EXPECT_FALSE(model.a.requires_grad());
-    EXPECT_TRUE(model.b.requires_grad());
-    return {};
-  };
-  Trainer(quiet({.max_epochs = 1})).fit(model, line_batches(1));
-}
-
-// An exception between the two leaves nothing off.
-TEST(ManualOptimization, AToggleDoesntOutliveItsFit) {
-  Pair model;
-  model.step = [&](StepContext&) -> StepOutput {
-    model.toggle_optimizer(model.optimizer(0));
-    throw std::runtime_error("on purpose");
-  };
-  Trainer trainer(quiet({.max_epochs = 1}));
-  EXPECT_THROW(trainer.fit(model, line_batches(1)), std::runtime_error);
-  EXPECT_TRUE(model.b.requires_grad());
-}
-
-TEST(ManualOptimization, TogglesThatDontFitAreRefused) {
-  Pair model;
-  model.step = [&](StepContext&) -> StepOutput {
-    model.toggle_optimizer(model.optimizer(0));
-    model.toggle_optimizer(model.optimizer(1));
-    return {};
-  };
-  EXPECT_TRUE(has(refused(model), {"toggle_optimizer", "already"}));
-  const auto foreign = Pair::sgd(torch::zeros({1}));
-  model.step = [&](StepContext&) -> StepOutput {
-    model.toggle_optimizer(*foreign);
-    return {};
-  };
-  EXPECT_TRUE(has(refused(model), {"toggle_optimizer", "none of the fit's"}));
-  EXPECT_TRUE(model.a.requires_grad());
-}
-
 TEST(ManualOptimization, SchedulesStepWhenTheModuleSaysSo) {
   Pair model;
   double lr = 0;
@@ -282,6 +151,8 @@ TEST(ManualOptimization, SchedulesStepWhenTheModuleSaysSo) {
   };
   model.step = [&](StepContext& context) -> StepOutput {
     EXPECT_EQ(model.lr_schedulers().size(), 1u);
+    EXPECT_TRUE(has(message_of<ConfigError>([&] { model.lr_scheduler(1); }),
+                    {"lr_scheduler", "got 1", "one of 1"}));
     if (context.batch_idx > 0) model.lr_scheduler().step();
     lr = model.optimizer(1).optimizer().param_groups()[0].options().get_lr();
     return {};
@@ -364,6 +235,16 @@ TEST(ManualOptimization, OptimizersAreFoundByName) {
   EXPECT_TRUE(has(refused(model), {"one of 2"}));
 }
 
+TEST(ManualOptimization, ThereAreNoOptimizersInAValidation) {
+  struct Asks : testing::Line {
+    void on_validation_start() override { optimizers(); }
+  } model;
+  EXPECT_TRUE(has(message_of<ConfigError>([&] {
+                    Trainer(quiet()).validate(model, line_batches(1));
+                  }),
+                  {"optimizers", "in a fit only"}));
+}
+
 TEST(ManualOptimization, SettingsOfAutomaticSchedulesAreReported) {
   const testing::LogCapture log;
   Pair model;
@@ -376,28 +257,6 @@ TEST(ManualOptimization, SettingsOfAutomaticSchedulesAreReported) {
   };
   Trainer(quiet({.max_epochs = 1})).fit(model, line_batches(1));
   EXPECT_EQ(log.count("no effect under manual optimization"), 1);
-}
-
-TEST(GradNorm, GivesEachLayersAndTheTotalUnderLightningsNames) {
-  Pair model;
-  EXPECT_TRUE(grad_norm(model, 2).empty());
-  ((model.a * 3).sum() + (model.b * 4).sum()).backward();
-  const auto names = [&](double p) {
-    std::map<std::string, double> all;
-    for (const auto& [name, value] : grad_norm(model, p)) {
-      all[name] = value.item<double>();
-    }
-    return all;
-  };
-  EXPECT_EQ(names(2),
-            (std::map<std::string, double>{{"grad_2.0_norm/a", 3},
-                                           {"grad_2.0_norm/b", 4},
-                                           {"grad_2.0_norm_total", 5}}));
-  EXPECT_EQ(names(INFINITY).at("grad_inf_norm_total"), 4);
-  EXPECT_EQ(names(1).at("grad_1.0_norm_total"), 7);
-  EXPECT_EQ(names(0.5).count("grad_0.5_norm/a"), 1u);
-  EXPECT_THROW(grad_norm(model, 0), ConfigError);
-  EXPECT_THROW(grad_norm(model, NAN), ConfigError);
 }
 
 }  // namespace

@@ -114,6 +114,23 @@ TEST(SeveralOptimizers, EachIsClippedInItsOwnWay) {
   EXPECT_NEAR(model.b.item<double>(), -1 - 3 * 2, 1e-5);
 }
 
+TEST(SeveralOptimizers, OneAloneIsClippedInItsWay) {
+  struct Two : LightningModule<> {
+    Two() { a = register_parameter("a", torch::zeros({2})); }
+    StepOutput training_step(const Batch&, StepContext&) override {
+      return a.sum();
+    }
+    OptimizerConfig configure_optimizers() override {
+      return {{.optimizer = Ramp::sgd(a),
+               .gradient_clip_val = 0.5,
+               .gradient_clip_algorithm = ClipAlgorithm::kValue}};
+    }
+    torch::Tensor a;
+  } model;
+  Trainer(quiet({.max_epochs = 1})).fit(model, line_batches(1));
+  EXPECT_TRUE(torch::equal(model.a, torch::full({2}, -0.5)));
+}
+
 TEST(SeveralOptimizers, AScheduleStepsWithItsOptimizer) {
   Ramp model;
   std::vector<double> lrs;
@@ -227,11 +244,36 @@ TEST(BadOptimizers, AreRefusedBeforeTheFirstBatch) {
   groups.emplace_back(std::vector<at::Tensor>{});
   EXPECT_TRUE(has(given(torch::optim::SGD(groups, 0.1)),
                   {"without parameters", "group 1"}));
+  std::vector<torch::optim::OptimizerParamGroup> same;
+  same.emplace_back(std::vector{model.a});
+  same.emplace_back(std::vector{model.a});
+  EXPECT_TRUE(has(given(torch::optim::SGD(same, 0.1)),
+                  {"one parameter twice", "group 1"}));
   const auto twice = Ramp::sgd(model.a);
   EXPECT_TRUE(has(given({{.optimizer = twice, .name = "x"},
                          {.optimizer = twice, .name = "y"}}),
                   {"returned twice", "\"y\""}));
   EXPECT_TRUE(has(given({{.name = "x"}}), {"no optimizer", "\"x\""}));
+}
+
+TEST(BadOptimizers, SchedulesThatCantStepAreRefusedToo) {
+  Ramp model;
+  const auto given = [&](LRSchedulerConfig schedule, bool plateau = false) {
+    model.configure = [&]() -> OptimizerConfig {
+      auto sgd = Ramp::sgd(model.a);
+      if (plateau) {
+        schedule.scheduler = torch::optim::ReduceLROnPlateauScheduler(*sgd);
+      } else if (schedule.frequency < 1) {
+        schedule.scheduler = torch::optim::StepLR(*sgd, 1);
+      }
+      return {sgd, schedule};
+    };
+    return refused(model);
+  };
+  EXPECT_TRUE(has(given({.frequency = 0}), {"frequency", "at least 1"}));
+  EXPECT_TRUE(has(given({}, true), {"plateau", ".monitor"}));
+  EXPECT_TRUE(has(given({}), {"no scheduler"}));
+  EXPECT_TRUE(model.steps.empty());
 }
 
 TEST(BadOptimizers, AMonitorThatIsNotThereNamesTheOnesThatAre) {

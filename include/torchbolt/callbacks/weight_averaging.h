@@ -54,7 +54,6 @@ class TORCHBOLT_API WeightAveraging : public Callback {
   State state() const override;
   /// Throws CheckpointError when it is another module's: now, or as the next
   /// fit starts.
-  /// module's.
   void load_state(const State& state) override;
 
  protected:

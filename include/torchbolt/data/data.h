@@ -20,9 +20,11 @@
 #include <torchbolt/data/index_view.h>
 #include <torchbolt/data/loader.h>
 #include <torchbolt/data/loader_parts.h>
+#include <torchbolt/data/make_grid.h>
 #include <torchbolt/data/map_tensor.h>
 #include <torchbolt/data/map_view.h>
 #include <torchbolt/data/npy.h>
+#include <torchbolt/data/png.h>
 #include <torchbolt/data/sampler.h>
 #include <torchbolt/data/source_iterator.h>
 #include <torchbolt/data/stream_feed.h>

@@ -38,9 +38,53 @@ bolt::CallbackHandle timer(const Json& spec) {
   return bolt::Timer(options);
 }
 
+bolt::CallbackHandle learning_rate_monitor(const Json& spec) {
+  bolt::LearningRateMonitorOptions options;
+  std::optional<std::string> interval;
+  take(spec, "logging_interval", interval);
+  if (interval) {
+    options.logging_interval =
+        *interval == "step" ? bolt::Interval::kStep : bolt::Interval::kEpoch;
+  }
+  options.log_momentum = spec.value("log_momentum", options.log_momentum);
+  options.log_weight_decay =
+      spec.value("log_weight_decay", options.log_weight_decay);
+  options.log_key_prefix = spec.value("log_key_prefix", options.log_key_prefix);
+  return bolt::LearningRateMonitor(options);
+}
+
+bolt::CallbackHandle gradient_accumulation_scheduler(const Json& spec) {
+  bolt::GradientAccumulationSchedulerOptions options;
+  for (const auto& [epoch, batches] : spec["scheduling"].items()) {
+    options.scheduling[std::stoll(epoch)] = batches.get<int64_t>();
+  }
+  return bolt::GradientAccumulationScheduler(options);
+}
+
+bolt::CallbackHandle weight_averaging(const Json& spec) {
+  return std::make_shared<bolt::WeightAveraging>(
+      spec.value("use_buffers", true));
+}
+
+bolt::CallbackHandle ema_weight_averaging(const Json& spec) {
+  bolt::EMAWeightAveragingOptions options;
+  options.decay = spec.value("decay", options.decay);
+  options.update_every_n_steps =
+      spec.value("update_every_n_steps", options.update_every_n_steps);
+  take(spec, "update_starting_at_step", options.update_starting_at_step);
+  take(spec, "update_starting_at_epoch", options.update_starting_at_epoch);
+  options.use_buffers = spec.value("use_buffers", options.use_buffers);
+  return bolt::EMAWeightAveraging(options);
+}
+
 const std::map<std::string, Make>& makers() {
   static const std::map<std::string, Make> table{
-      {"EarlyStopping", early_stopping}, {"Timer", timer}};
+      {"EarlyStopping", early_stopping},
+      {"Timer", timer},
+      {"LearningRateMonitor", learning_rate_monitor},
+      {"GradientAccumulationScheduler", gradient_accumulation_scheduler},
+      {"WeightAveraging", weight_averaging},
+      {"EMAWeightAveraging", ema_weight_averaging}};
   return table;
 }
 
