@@ -35,8 +35,8 @@ std::shared_ptr<Kept> run(DeviceStatsMonitorOptions monitor, int64_t every) {
   options.callbacks = {DeviceStatsMonitor(std::move(monitor))};
   Line model;
   Trainer trainer(options);
-  trainer.fit(model, line_batches(4), line_batches(2));
-  trainer.test(model, line_batches(2), {.verbose = false});
+  trainer.fit(model, line_batches(4), line_batches(3));
+  trainer.test(model, line_batches(3), {.verbose = false});
   return kept;
 }
 
