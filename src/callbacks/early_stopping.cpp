@@ -24,6 +24,13 @@ std::string_view to_string(Mode mode) {
   return mode == Mode::kMin ? "min" : "max";
 }
 
+[[noreturn]] void refuse(const char* what, double got, const char* expected) {
+  throw ConfigError({.where = "EarlyStopping",
+                     .what = what,
+                     .got = text(got),
+                     .expected = expected});
+}
+
 }  // namespace
 
 Mode parse_mode(std::string_view text) {
@@ -48,6 +55,15 @@ EarlyStopping::EarlyStopping(EarlyStoppingOptions options)
                        .what = "patience is negative",
                        .got = std::to_string(options_.patience),
                        .expected = "at least 0"});
+  }
+  if (!(options_.min_delta >= 0)) {
+    refuse("min_delta is out of range", options_.min_delta, "at least 0");
+  }
+  for (const auto& threshold :
+       {options_.stopping_threshold, options_.divergence_threshold}) {
+    if (threshold && std::isnan(*threshold)) {
+      refuse("a threshold is no number", *threshold, "a number");
+    }
   }
 }
 
@@ -82,14 +98,11 @@ void EarlyStopping::check(Trainer& trainer) {
     trainer.request_stop();
     stopped_epoch_ = trainer.current_epoch();
   }
-  if (options_.verbose && !message_.empty()) {
-    log_info("[EarlyStopping] " + message_);
-  }
+  if (options_.verbose && stops) log_info("[EarlyStopping] " + message_);
 }
 
 bool EarlyStopping::evaluate(double current) {
   const std::string& name = options_.monitor;
-  message_.clear();
   if (options_.check_finite && !std::isfinite(current)) {
     return stop(StoppingReason::kNonFinite, name + " = " + text(current) +
                                                 " is not finite; best was " +
@@ -108,12 +121,14 @@ bool EarlyStopping::evaluate(double current) {
                     " is beyond the divergence threshold " +
                     text(*options_.divergence_threshold));
   }
-  const double delta = std::abs(options_.min_delta);
+  const double delta = options_.min_delta;
   const double to_beat =
       options_.mode == Mode::kMin ? best_score_ - delta : best_score_ + delta;
   if (better(current, to_beat)) {
-    message_ =
-        name + " improved from " + text(best_score_) + " to " + text(current);
+    if (options_.verbose) {
+      log_info("[EarlyStopping] " + name + " improved from " +
+               text(best_score_) + " to " + text(current));
+    }
     best_score_ = current;
     wait_count_ = 0;
     return false;

@@ -56,6 +56,14 @@ int64_t of_attention(const Sizes& query, const Sizes& key, const Sizes& value) {
   return 2 * rows * key[key.size() - 2] * (query.back() + value.back());
 }
 
+// The scores once more, and the gradients of all four factors.
+int64_t of_attention_backward(const Sizes& query, const Sizes& key,
+                              const Sizes& value) {
+  if (query.empty() || key.size() < 2 || value.empty()) return 0;
+  const int64_t rows = product(query) / std::max<int64_t>(query.back(), 1);
+  return 2 * rows * key[key.size() - 2] * (3 * query.back() + 2 * value.back());
+}
+
 // Whether it is exactly one of libtorch's modules of these names.
 bool is_of(const torch::nn::Module& module,
            std::span<const char* const> types) {
@@ -138,6 +146,9 @@ struct ShapeTrace::Operation final : at::ObserverContext {
   std::vector<Sizes> given{};
   std::optional<Sizes> input{};
   bool transposed = false;
+  // Of a convolution's backward pass: gradients of input and weight that are
+  // asked for.
+  int64_t gradients = 0;
 };
 
 ShapeTrace::ShapeTrace(const std::vector<torch::nn::Module*>& modules)
@@ -171,6 +182,7 @@ ShapeTrace::Seen ShapeTrace::of(const torch::nn::Module* module) const {
 
 std::unique_ptr<at::ObserverContext> ShapeTrace::on_start(
     const at::RecordFunction& function) {
+  if (current == nullptr) return nullptr;  // a thread of another device
   auto operation = std::make_unique<Operation>();
   for (const c10::IValue& value : function.inputs()) {
     for_each_tensor(value, [&](const at::Tensor& tensor) {
@@ -184,8 +196,18 @@ std::unique_ptr<at::ObserverContext> ShapeTrace::on_start(
     });
   }
   // convolution(input, weight, bias, stride, padding, dilation, transposed, …)
-  if (function.inputs().size() > 6 && function.inputs()[6].isBool()) {
-    operation->transposed = function.inputs()[6].toBool();
+  const auto& inputs = function.inputs();
+  if (inputs.size() > 6 && inputs[6].isBool()) {
+    operation->transposed = inputs[6].toBool();
+  }
+  // convolution_backward(grad, input, weight, bias_sizes, stride, padding,
+  // dilation, transposed, output_padding, groups, output_mask)
+  if (inputs.size() > 10 && inputs[7].isBool() && inputs[10].isBoolList()) {
+    operation->transposed = inputs[7].toBool();
+    const auto wanted = inputs[10].toBoolList();
+    for (std::size_t k = 0; k < 2 && k < wanted.size(); ++k) {
+      operation->gradients += wanted[k] ? 1 : 0;
+    }
   }
   if (operation->owner != nullptr) current->active_.push_back(operation->owner);
   return operation;
@@ -193,6 +215,7 @@ std::unique_ptr<at::ObserverContext> ShapeTrace::on_start(
 
 void ShapeTrace::on_end(const at::RecordFunction& function,
                         at::ObserverContext* context) {
+  if (context == nullptr || current == nullptr) return;
   const auto& operation = static_cast<const Operation&>(*context);
   current->note_flops(operation, function);
   if (operation.owner == nullptr) return;
@@ -234,6 +257,16 @@ void ShapeTrace::note_flops(const Operation& operation,
       flops = of_convolution(given[0], given[1],
                              outputs[0].toTensor().sizes().vec(),
                              operation.transposed);
+    }
+  } else if (name == "aten::convolution_backward") {
+    if (given.size() >= 3) {
+      flops = operation.gradients * of_convolution(given[1], given[2], given[0],
+                                                   operation.transposed);
+    }
+  } else if (name.starts_with("aten::_scaled_dot_product_") &&
+             name.ends_with("_backward")) {
+    if (given.size() >= 4) {
+      flops = of_attention_backward(given[1], given[2], given[3]);
     }
   } else if (name.starts_with("aten::_scaled_dot_product_") &&
              !name.ends_with("_math") && given.size() >= 3) {

@@ -1,5 +1,6 @@
 #include <torchbolt/callbacks/timer.h>
 #include <torchbolt/core/duration.h>
+#include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/trainer/trainer.h>
 
@@ -14,7 +15,30 @@ std::string key_of(Stage stage) {
   return stage == Stage::kFit ? "train" : std::string(to_string(stage));
 }
 
+using Times = std::map<Stage, Clock::TimePoint>;
+
+std::optional<Clock::TimePoint> time_of(const Times& times, Stage stage) {
+  const auto found = times.find(stage);
+  return found == times.end() ? std::nullopt : std::optional(found->second);
+}
+
 }  // namespace
+
+Timer::Timer(TimerOptions options) : options_(options) {
+  if (!options_.duration || options_.duration->time().count() >= 0) return;
+  throw ConfigError({.where = "Timer",
+                     .what = "duration is negative",
+                     .got = "-" + format_duration(-options_.duration->time()),
+                     .expected = "at least 0"});
+}
+
+std::optional<Clock::TimePoint> Timer::start_time(Stage stage) const {
+  return time_of(started_, stage);
+}
+
+std::optional<Clock::TimePoint> Timer::end_time(Stage stage) const {
+  return time_of(ended_, stage);
+}
 
 std::chrono::nanoseconds Timer::time_elapsed(Stage stage) const {
   const auto before =

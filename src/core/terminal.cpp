@@ -47,6 +47,11 @@ bool allows_colour(int fd) {
   return is_terminal(fd) && environment("NO_COLOR").empty();
 }
 
+bool allows_true_colour() {
+  const std::string_view says = environment("COLORTERM");
+  return says == "truecolor" || says == "24bit";
+}
+
 bool allows_unicode() {
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
     std::string value(environment(name));

@@ -28,7 +28,10 @@ const StepOutput& AutomaticOptimization::run(const AnyBatch& batch,
   batch_ = &batch;
   step_ = &step;
   precision_ = core_.fabric.precision_plugin();
-  if (core_.fit_loop->should_accumulate()) {
+  if (core_.forward_only) {
+    compute_loss();
+    output_.detach();
+  } else if (core_.fit_loop->should_accumulate()) {
     closure();
   } else if (core_.optimizer_entries.size() == 1 &&
              core_.optimizer_entries.front().every_n_batches == 1) {

@@ -134,6 +134,8 @@ class TrainerCore {
   LogBook log{};
   FitProgress progress{};
   bool should_stop = false;
+  /// Training batches run their step and nothing else.
+  bool forward_only = false;
   int64_t min_epochs = 0;
   int64_t max_epochs = -1;
 

@@ -11,6 +11,7 @@
 namespace bolt::detail {
 
 bool FitLoop::steps_now(std::size_t k) const {
+  if (core_.forward_only) return false;
   const int64_t ready = core_.progress.batches.counts.current.ready;
   return ready % core_.window(k) == 0 || last_batch_reached();
 }
@@ -30,7 +31,9 @@ bool FitLoop::inside_window() const {
 }
 
 void FitLoop::update_schedulers(Interval interval, bool plateau) {
-  if (core_.schedulers.empty() || core_.manual()) return;
+  if (core_.schedulers.empty() || core_.manual() || core_.forward_only) {
+    return;
+  }
   if (interval == Interval::kStep && should_accumulate()) return;
   const FitProgress& progress = core_.progress;
   const int64_t index = interval == Interval::kStep

@@ -45,7 +45,7 @@ template <class Body>
 void TrainerCore::run(Stage of, RunningStage running, RunRequest what,
                       Body body) {
   refuse_nested(of, *what.module);
-  if (of == Stage::kFit) should_stop = false;
+  if (of == Stage::kFit) should_stop = forward_only = false;
   function = of;
   stage = running;
   status = RunStatus::kRunning;

@@ -154,6 +154,16 @@ bool Trainer::logging_is_due() const {
 
 const TrainerOptions& Trainer::options() const { return core_->options; }
 int64_t Trainer::max_epochs() const { return core_->max_epochs; }
+void Trainer::set_max_epochs(int64_t epochs) {
+  if (epochs < -1) {
+    throw ConfigError({.where = "max_epochs",
+                       .what = "the value is too small",
+                       .got = std::to_string(epochs),
+                       .expected = "at least 0, or -1 for no limit"});
+  }
+  core_->max_epochs = epochs;
+}
+void Trainer::set_forward_only(bool on) { core_->forward_only = on; }
 int64_t Trainer::max_steps() const { return core_->options.max_steps; }
 void Trainer::set_accumulate_grad_batches(int64_t batches) {
   if (batches < 1) {

@@ -79,8 +79,6 @@ std::string_view head(std::string_view text, int columns) {
   return text.substr(0, at);
 }
 
-constexpr std::array kCodes{"39", "31", "32", "33", "34", "35", "36", "90"};
-
 }  // namespace
 
 int columns_of(std::string_view text) {
@@ -132,15 +130,8 @@ std::string repeated(std::string_view text, int times) {
 Style style_for(int fd, Theme theme) {
   return {.colour = allows_colour(fd),
           .unicode = allows_unicode(),
-          .theme = std::move(theme)};
-}
-
-std::string painted(std::string_view text, Colour colour, const Style& style) {
-  if (!style.colour || colour == Colour::kDefault || text.empty()) {
-    return std::string(text);
-  }
-  return "\x1b[" + std::string(kCodes[static_cast<std::size_t>(colour)]) + "m" +
-         std::string(text) + "\x1b[0m";
+          .theme = std::move(theme),
+          .true_colour = allows_true_colour()};
 }
 
 }  // namespace bolt::ui

@@ -75,6 +75,12 @@ TEST(Summarize, GoesAsDeepAsAsked) {
   EXPECT_TRUE(summarize(network, {.max_depth = 0}).layers.empty());
   EXPECT_EQ(summarize(network, {.max_depth = 2}).layers.size(), 8u);
   const Summary all = summarize(network, {.max_depth = -1});
+  const std::size_t children = network.named_children().size();
+  EXPECT_EQ(summarize(network, {.max_depth = 1}).layers.size(), children + 1)
+      << "and what it holds itself";
+  EXPECT_EQ(summarize(network, {.max_depth = 9}).layers.size(),
+            all.layers.size())
+      << "deeper than it is";
   EXPECT_EQ(all.layers.size(), 10u);
   EXPECT_EQ(layer(all, "net.3.1").type, "Linear");
   EXPECT_EQ(layer(all, "net.3.1").depth, 3);

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <torchbolt/core/error.h>
 #include <torchbolt/core/terminal.h>
 #include <torchbolt/ui/bar.h>
 #include <torchbolt/ui/format.h>
@@ -97,6 +98,51 @@ TEST(Bar, KnowsNoEndWhereThereIsNone) {
   // A block that moves.
   state.elapsed += 300ms;
   EXPECT_NE(drawn(state, 60)[0], line);
+}
+
+TEST(Colour, IsANameOrThreeNumbers) {
+  EXPECT_EQ(parse_colour("cyan"), Colour::kCyan);
+  EXPECT_EQ(parse_colour("#6206e0"), rgb(0x62, 0x06, 0xe0));
+  const Style some{.colour = true};
+  EXPECT_EQ(painted("x", Colour::kRed, some), "\x1b[31mx\x1b[0m");
+  EXPECT_EQ(painted("x", rgb(255, 0, 128), some), "\x1b[38;5;199mx\x1b[0m");
+  const Style all{.colour = true, .true_colour = true};
+  EXPECT_EQ(painted("x", rgb(255, 0, 128), all),
+            "\x1b[38;2;255;0;128mx\x1b[0m");
+  EXPECT_EQ(painted("x", rgb(0, 0, 0), all), "\x1b[38;2;0;0;0mx\x1b[0m");
+  EXPECT_EQ(painted("x", rgb(1, 2, 3), {}), "x");
+  for (const char* wrong : {"cyna", "#12345", "#12345g", "#1234567", ""}) {
+    EXPECT_THROW(parse_colour(wrong), ConfigError) << wrong;
+  }
+}
+
+TEST(Theme, HasANameAndColoursItsParts) {
+  const BarState half{.label = "Epoch 0",
+                      .done = 1,
+                      .total = 2,
+                      .elapsed = std::chrono::seconds(1),
+                      .rate = 1,
+                      .metrics = {"loss 0.5"}};
+  Theme theme = theme_named("rich");
+  theme.description = Colour::kGreen;
+  theme.batch_progress = Colour::kYellow;
+  theme.time = Colour::kBlue;
+  theme.processing_speed = Colour::kCyan;
+  theme.metrics = Colour::kRed;
+  const auto draw = [&](const BarState& state, const Theme& of) {
+    return draw_bar(state, 100,
+                    {.colour = true, .theme = of, .true_colour = true})[0];
+  };
+  const std::string line = draw(half, theme);
+  for (const char* part :
+       {"\x1b[32mEpoch 0", "\x1b[38;2;98;6;224m━", "\x1b[33m1/2",
+        "\x1b[34m0:01", "\x1b[36m1.00it/s", "\x1b[31mloss 0.5"}) {
+    EXPECT_NE(line.find(part), std::string::npos) << part + 1 << " in " << line;
+  }
+  EXPECT_EQ(draw(half, theme_named("mono")).find('\x1b'), std::string::npos);
+  EXPECT_NE(draw(half, theme_named("ocean")), draw(half, {}));
+  EXPECT_EQ(draw(half, theme_named("default")), draw(half, {}));
+  EXPECT_THROW(theme_named("rihc"), ConfigError);
 }
 
 TEST(Bar, ColourOnlyWhenAsked) {

@@ -2,13 +2,21 @@
 
 // All callbacks.
 
+#include <torchbolt/callbacks/device_stats_monitor.h>
 #include <torchbolt/callbacks/early_stopping.h>
+#include <torchbolt/callbacks/finetuning.h>
+#include <torchbolt/callbacks/flops.h>
 #include <torchbolt/callbacks/gradient_accumulation_scheduler.h>
+#include <torchbolt/callbacks/histogram_monitor.h>
 #include <torchbolt/callbacks/lambda_callback.h>
 #include <torchbolt/callbacks/learning_rate_monitor.h>
 #include <torchbolt/callbacks/model_summary.h>
+#include <torchbolt/callbacks/prediction_writer.h>
 #include <torchbolt/callbacks/progress_bar.h>
 #include <torchbolt/callbacks/spike_detection.h>
+#include <torchbolt/callbacks/stochastic_weight_averaging.h>
 #include <torchbolt/callbacks/summarize.h>
+#include <torchbolt/callbacks/throughput.h>
+#include <torchbolt/callbacks/throughput_monitor.h>
 #include <torchbolt/callbacks/timer.h>
 #include <torchbolt/callbacks/weight_averaging.h>

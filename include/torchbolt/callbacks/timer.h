@@ -30,11 +30,15 @@ struct TimerOptions {
 ///     .callbacks = {bolt::Timer({.duration = 90min})}
 class TORCHBOLT_API Timer final : public Callback {
  public:
-  explicit Timer(TimerOptions options = {}) : options_(options) {}
+  /// Throws ConfigError for a negative duration.
+  explicit Timer(TimerOptions options = {});
 
   /// Time spent in a stage (kFit: training), earlier runs that were resumed
   /// counted in.
   std::chrono::nanoseconds time_elapsed(Stage stage = Stage::kFit) const;
+  /// When a stage began, and ended, the last time; none before that.
+  std::optional<Clock::TimePoint> start_time(Stage stage = Stage::kFit) const;
+  std::optional<Clock::TimePoint> end_time(Stage stage = Stage::kFit) const;
   /// Time left for training; none without a duration.
   std::optional<std::chrono::nanoseconds> time_remaining() const;
 

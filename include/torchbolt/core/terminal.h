@@ -28,6 +28,10 @@ TORCHBOLT_API int terminal_width(int fd);
 /// Whether to use colour there: a terminal, and NO_COLOR not set.
 TORCHBOLT_API bool allows_colour(int fd);
 
+/// Whether the terminal says that it knows all colours: COLORTERM is
+/// "truecolor" or "24bit".
+TORCHBOLT_API bool allows_true_colour();
+
 /// Whether the user's locale is one of UTF-8: the first of LC_ALL, LC_CTYPE and
 /// LANG that is set says so. Else text has to be plain ASCII.
 TORCHBOLT_API bool allows_unicode();

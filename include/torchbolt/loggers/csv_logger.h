@@ -34,7 +34,8 @@ struct CSVLoggerOptions {
 /// and hyper-parameters to hparams.yaml beside it. The columns are the names of
 /// all metrics so far, sorted; a new one rewrites the file in one piece, so
 /// that it is whole at any moment. A file that vanishes during the run is begun
-/// anew, with a message. docs/formats/csv.md describes both files.
+/// anew, with a message. docs/formats/csv.md describes both files. It keeps no
+/// histograms.
 ///
 ///     .logger = {bolt::CSVLogger({.save_dir = "logs"})}
 class TORCHBOLT_API CSVLogger final : public Logger {

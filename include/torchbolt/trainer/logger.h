@@ -2,6 +2,7 @@
 
 #include <torchbolt/export.h>
 #include <torchbolt/state/state.h>
+#include <torchbolt/trainer/histogram.h>
 #include <torchbolt/trainer/log_options.h>
 #include <torchbolt/trainer/plugin_handle.h>
 
@@ -10,6 +11,7 @@
 #include <initializer_list>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bolt {
@@ -49,6 +51,14 @@ class TORCHBOLT_API Logger {
   /// Metrics at one point of the x axis. "epoch" is among them where the
   /// Trainer adds it.
   virtual void log_metrics(const MetricMap& metrics, int64_t step) = 0;
+  /// Whether `log_histogram` keeps what it gets; who makes histograms asks.
+  virtual bool logs_histograms() const { return false; }
+  /// How values are spread at one point of the x axis. Does nothing unless a
+  /// logger overrides it, and `logs_histograms` with it.
+  virtual void log_histogram(std::string_view name, const Histogram& histogram,
+                             int64_t step) {
+    (void)name, (void)histogram, (void)step;
+  }
   /// Hyper-parameters: a map.
   virtual void log_hyperparams(const State& params) { (void)params; }
   virtual void log_graph(Module& module) { (void)module; }

@@ -255,10 +255,17 @@ class TORCHBOLT_API Trainer {
   /// The arguments, with defaults filled in.
   const TrainerOptions& options() const;
   int64_t max_epochs() const;
+  /// For the running fit; the next one begins with the argument again. -1: no
+  /// limit.
+  void set_max_epochs(int64_t epochs);
   int64_t max_steps() const;
   /// May be changed during training; read for every batch.
   void set_accumulate_grad_batches(int64_t batches);
   int64_t accumulate_grad_batches() const;
+  /// While it is on, training batches run `training_step` alone, without
+  /// backward passes and steps: for passes that only measure. Each fit begins
+  /// with it off. Automatic optimization only.
+  void set_forward_only(bool on);
   /// Whether this run is a `fast_dev_run`.
   bool fast_dev_run() const;
 

@@ -1,0 +1,112 @@
+#include <ATen/ATen.h>
+#include <torch/optim/optimizer.h>
+#include <torchbolt/callbacks/histogram_monitor.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/core/log.h>
+#include <torchbolt/data/batch.h>
+#include <torchbolt/trainer/trainer.h>
+
+#include <algorithm>
+#include <cmath>
+#include <typeinfo>
+#include <unordered_set>
+#include <utility>
+
+namespace bolt {
+namespace {
+
+constexpr const char* kWho = "HistogramMonitor";
+
+void need_positive(int64_t value, const char* name) {
+  if (value >= 1) return;
+  throw ConfigError({.where = kWho,
+                     .what = std::string(name) + " is too small",
+                     .got = std::to_string(value),
+                     .expected = "at least 1"});
+}
+
+}  // namespace
+
+HistogramMonitor::HistogramMonitor(HistogramMonitorOptions options)
+    : options_(std::move(options)) {
+  need_positive(options_.every_n_steps, "every_n_steps");
+  need_positive(options_.bins, "bins");
+  if (options_.weights || options_.gradients) return;
+  throw ConfigError({.where = kWho,
+                     .what = "neither weights nor gradients are to be shown",
+                     .expected = "one of them"});
+}
+
+void HistogramMonitor::setup(Trainer& trainer, Module&, Stage stage) {
+  if (stage != Stage::kFit) return;
+  const auto& loggers = trainer.loggers();
+  const bool kept = std::ranges::any_of(
+      loggers, [](const auto& logger) { return logger->logs_histograms(); });
+  if (loggers.empty() || (!kept && !options_.scalars)) {
+    throw ConfigError(
+        {.where = kWho,
+         .what = loggers.empty() ? "the Trainer has no logger to send to"
+                                 : "no logger of the Trainer keeps histograms",
+         .tip = loggers.empty() ? "give the Trainer one"
+                                : "set .scalars = true, or add a logger that "
+                                  "overrides log_histogram"});
+  }
+  for (const auto& logger : loggers) {
+    if (logger->logs_histograms()) continue;
+    const Logger& of = *logger;
+    log_info("[HistogramMonitor] " + type_name(typeid(of)) +
+             " keeps no histograms" +
+             (options_.scalars ? "; it gets the scalars" : ""));
+  }
+}
+
+void HistogramMonitor::on_before_optimizer_step(
+    Trainer& trainer, Module& module, torch::optim::Optimizer& optimizer) {
+  if ((trainer.global_step() + 1) % options_.every_n_steps != 0) return;
+  std::unordered_set<const void*> own;
+  for (const auto& group : optimizer.param_groups()) {
+    for (const at::Tensor& p : group.params()) {
+      own.insert(p.unsafeGetTensorImpl());
+    }
+  }
+  for (const auto& item : module.named_parameters()) {
+    const at::Tensor& p = item.value();
+    if (!own.contains(p.unsafeGetTensorImpl())) continue;
+    if (options_.filter && !options_.filter(item.key())) continue;
+    if (options_.weights) send(trainer, "weights/" + item.key(), p);
+    if (options_.gradients && p.grad().defined()) {
+      send(trainer, "gradients/" + item.key(), p.grad());
+    }
+  }
+}
+
+void HistogramMonitor::send(Trainer& trainer, const std::string& name,
+                            const at::Tensor& values) {
+  const Histogram histogram = histogram_of(values, options_.bins);
+  const int64_t step = trainer.progress().batches_that_stepped;
+  for (const auto& logger : trainer.loggers()) {
+    logger->log_histogram(name, histogram, step);
+  }
+  if (options_.scalars) send_scalars(trainer, name, histogram);
+}
+
+void HistogramMonitor::send_scalars(Trainer& trainer, const std::string& name,
+                                    const Histogram& histogram) {
+  MetricMap metrics;
+  if (histogram.non_finite > 0) {
+    metrics[name + "/non_finite"] = static_cast<double>(histogram.non_finite);
+  }
+  if (histogram.count > 0) {
+    const auto count = static_cast<double>(histogram.count);
+    const double mean = histogram.sum / count;
+    const double square = histogram.sum_of_squares / count - mean * mean;
+    metrics[name + "/min"] = histogram.min;
+    metrics[name + "/max"] = histogram.max;
+    metrics[name + "/mean"] = mean;
+    metrics[name + "/std"] = std::sqrt(std::max(square, 0.0));
+    metrics[name + "/norm"] = std::sqrt(histogram.sum_of_squares);
+  }
+  trainer.report(metrics);
+}
+
+}  // namespace bolt

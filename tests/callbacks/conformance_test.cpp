@@ -1,0 +1,140 @@
+#include "callbacks/conformance.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <set>
+
+namespace bolt {
+namespace {
+
+using testing::Conformer;
+using testing::difference;
+
+template <class C, class... Options>
+Conformer conformer(std::string name, Options... options) {
+  return {.name = std::move(name),
+          .make = [=] { return std::make_shared<C>(options...); }};
+}
+
+// Every callback of the library has a line here; `NoneIsMissing` looks.
+std::vector<Conformer> all() {
+  return {
+      conformer<BackboneFinetuning>(
+          "BackboneFinetuning",
+          BackboneFinetuningOptions{.unfreeze_backbone_at_epoch = 1,
+                                    .train_bn = false}),
+      {.name = "DeviceStatsMonitor",
+       .make = [] { return std::make_shared<DeviceStatsMonitor>(); },
+       .machine_prefix = "DeviceStatsMonitor."},
+      conformer<EarlyStopping>(
+          "EarlyStopping",
+          EarlyStoppingOptions{
+              .monitor = "val_loss", .min_delta = 0.5, .patience = 3}),
+      conformer<EMAWeightAveraging>(
+          "EMAWeightAveraging",
+          EMAWeightAveragingOptions{.decay = 0.8, .update_every_n_steps = 2}),
+      conformer<GradientAccumulationScheduler>(
+          "GradientAccumulationScheduler",
+          GradientAccumulationSchedulerOptions{.scheduling = {{1, 2}, {3, 3}}}),
+      conformer<HistogramMonitor>(
+          "HistogramMonitor",
+          HistogramMonitorOptions{.every_n_steps = 4, .scalars = true}),
+      conformer<LambdaCallback>("LambdaCallback", LambdaCallbackOptions{}),
+      conformer<LearningRateMonitor>(
+          "LearningRateMonitor",
+          LearningRateMonitorOptions{.log_momentum = true}),
+      conformer<ModelSummary>("ModelSummary",
+                              ModelSummaryOptions{.max_depth = 0}),
+      conformer<PredictionWriter>("PredictionWriter",
+                                  PredictionWriterOptions{}),
+      conformer<ProgressBar>("ProgressBar",
+                             ProgressBarOptions{.refresh_rate = 0}),
+      conformer<SpikeDetection>(
+          "SpikeDetection",
+          SpikeDetectionOptions{
+              .window = 3, .rtol = 0.1, .action = SpikeAction::kSkip}),
+      conformer<StochasticWeightAveraging>(
+          "StochasticWeightAveraging",
+          StochasticWeightAveragingOptions{
+              .swa_lrs = {0.02}, .swa_epoch_start = 2, .annealing_epochs = 3}),
+      conformer<StochasticWeightAveraging>(
+          "StochasticWeightAveragingLater",
+          StochasticWeightAveragingOptions{.swa_lrs = {0.02},
+                                           .swa_epoch_start = 0.8}),
+      conformer<ThroughputMonitor>(
+          "ThroughputMonitor",
+          ThroughputMonitorOptions{
+              .length_fn = [](const AnyBatch&) { return 100; },
+              .window_size = 5}),
+      conformer<Timer>("Timer",
+                       TimerOptions{.duration = std::chrono::seconds(20)}),
+      conformer<WeightAveraging>("WeightAveraging"),
+  };
+}
+
+class Callbacks : public ::testing::TestWithParam<Conformer> {};
+
+TEST_P(Callbacks, GoOnAfterASplitAsIfThereWereNone) {
+  EXPECT_EQ(difference(GetParam()), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Conformance, Callbacks, ::testing::ValuesIn(all()),
+                         [](const auto& info) { return info.param.name; });
+
+// What the tests above would say of a callback that keeps to itself what it
+// knows.
+TEST(CallbackConformance, FindsWhoForgets) {
+  struct Counts : Callback {
+    void on_train_epoch_end(Trainer&, Module&) override {
+      log("epochs_seen", ++epochs);
+    }
+    int epochs = 0;
+  };
+  struct HalfState : Callback {
+    void on_train_epoch_end(Trainer&, Module&) override { ++epochs; }
+    State state() const override { return State::map({{"n", epochs}}); }
+    int epochs = 0;
+  };
+  struct Drifts : Callback {
+    void on_train_batch_end(Trainer&, Module& module, const StepOutput&,
+                            const AnyBatch&, const StepContext&) override {
+      const at::NoGradGuard no_grad;
+      for (auto& p : module.parameters()) p.mul_(1 - 1e-3 * ++batches);
+    }
+    int64_t batches = 0;
+  };
+  EXPECT_EQ(difference(conformer<Counts>("Counts")).substr(0, 3), "row");
+  EXPECT_NE(difference(conformer<HalfState>("HalfState")).find("state: "),
+            std::string::npos);
+  EXPECT_NE(difference(conformer<Drifts>("Drifts")), "");
+}
+
+TEST(CallbackConformance, NoneIsMissing) {
+  std::set<std::string> here;
+  for (const Conformer& c : all()) here.insert(c.name);
+  const auto is_callback = [&](const std::string& base) {
+    return base == "Callback" || base.starts_with("Base") ||
+           here.contains(base);
+  };
+  const std::regex declared(
+      R"(class TORCHBOLT_API (\w+) (final )?: public (\w*))");
+  for (const auto& entry :
+       std::filesystem::directory_iterator(TORCHBOLT_CALLBACK_HEADERS)) {
+    std::ifstream file(entry.path());
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    for (std::sregex_iterator match(text.begin(), text.end(), declared), end;
+         match != end; ++match) {
+      const std::string name = (*match)[1];
+      if (is_callback((*match)[3]) && !name.starts_with("Base")) {
+        EXPECT_TRUE(here.contains(name)) << name << " has no line in all()";
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace bolt

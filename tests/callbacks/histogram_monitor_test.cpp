@@ -1,0 +1,162 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "support/errors.h"
+#include "support/log_capture.h"
+#include "support/models.h"
+
+namespace bolt {
+namespace {
+
+using testing::has;
+using testing::Line;
+using testing::line_batches;
+using testing::LogCapture;
+using testing::message_of;
+using testing::quiet;
+
+TEST(Histogram, CountsEachValueOnce) {
+  const Histogram h =
+      histogram_of(torch::tensor({0.0, 1.0, 1.5, 2.0, 4.0}).view({5, 1}), 4);
+  EXPECT_EQ(h.count, 5);
+  EXPECT_EQ(h.min, 0);
+  EXPECT_EQ(h.max, 4);
+  EXPECT_EQ(h.sum, 8.5);
+  EXPECT_EQ(h.sum_of_squares, 1 + 2.25 + 4 + 16);
+  EXPECT_EQ(h.limits, (std::vector<double>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(h.counts, (std::vector<int64_t>{1, 2, 1, 1}));
+}
+
+TEST(Histogram, TakesWhatThereIs) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const Histogram odd =
+      histogram_of(torch::tensor({1.0F, inf, std::nanf(""), 3.0F, -inf}), 2);
+  EXPECT_EQ(odd.count, 2);
+  EXPECT_EQ(odd.non_finite, 3);
+  EXPECT_EQ(odd.counts, (std::vector<int64_t>{1, 1}));
+  const Histogram same = histogram_of(torch::full({3}, 2, torch::kLong), 2);
+  EXPECT_EQ(same.limits, (std::vector<double>{1.5, 2, 2.5}));
+  EXPECT_EQ(same.counts, (std::vector<int64_t>{0, 3}));
+  const Histogram none = histogram_of(torch::zeros({0}), 3);
+  EXPECT_EQ(none.count, 0);
+  EXPECT_EQ(none.counts, (std::vector<int64_t>{0, 0, 0}));
+  EXPECT_EQ(histogram_of(torch::zeros({2}, torch::kBFloat16)).counts.size(),
+            64);
+  EXPECT_THROW(histogram_of(torch::zeros({1}), 0), ConfigError);
+  EXPECT_THROW(histogram_of(torch::Tensor()), ConfigError);
+  EXPECT_THROW(histogram_of(torch::zeros({1}, torch::kComplexFloat)),
+               ConfigError);
+}
+
+struct Keeps final : Logger {
+  struct Entry {
+    std::string name;
+    int64_t step;
+    Histogram histogram;
+  };
+  std::string name() const override { return ""; }
+  std::string version() const override { return ""; }
+  void log_metrics(const MetricMap& metrics, int64_t) override {
+    for (const auto& [key, value] : metrics) latest[key] = value;
+  }
+  bool logs_histograms() const override { return true; }
+  void log_histogram(std::string_view name, const Histogram& histogram,
+                     int64_t step) override {
+    entries.push_back({std::string(name), step, histogram});
+  }
+  std::vector<Entry> entries{};
+  MetricMap latest{};
+};
+
+struct Plain final : Logger {
+  std::string name() const override { return "plain"; }
+  std::string version() const override { return ""; }
+  void log_metrics(const MetricMap& metrics, int64_t) override {
+    for (const auto& [key, value] : metrics) latest[key] = value;
+  }
+  MetricMap latest{};
+};
+
+TEST(HistogramMonitor, ShowsWeightsAndGradientsOfItsSteps) {
+  const auto keeps = std::make_shared<Keeps>();
+  std::vector<at::Tensor> weights, gradients;
+  struct Model : Line {
+    std::vector<at::Tensor>* weights = nullptr;
+    std::vector<at::Tensor>* gradients = nullptr;
+    void on_before_optimizer_step(torch::optim::Optimizer&) override {
+      weights->push_back(layer->weight.detach().clone());
+      gradients->push_back(layer->weight.grad().clone());
+    }
+  } model;
+  model.weights = &weights;
+  model.gradients = &gradients;
+  TrainerOptions options = quiet({.max_epochs = 2, .logger = keeps});
+  options.gradient_clip_val = 1e-6;
+  options.callbacks = {HistogramMonitor({.every_n_steps = 3, .bins = 8})};
+  Trainer(options).fit(model, line_batches(3));
+  ASSERT_EQ(keeps->entries.size(), 8);
+  std::vector<std::string> names;
+  for (const auto& entry : keeps->entries) names.push_back(entry.name);
+  names.resize(4);
+  EXPECT_EQ(names, (std::vector<std::string>{
+                       "weights/layer.weight", "gradients/layer.weight",
+                       "weights/layer.bias", "gradients/layer.bias"}));
+  EXPECT_EQ(keeps->entries[0].step, 2);
+  EXPECT_EQ(keeps->entries[4].step, 5);
+  EXPECT_EQ(keeps->entries[0].histogram, histogram_of(weights[2], 8));
+  EXPECT_EQ(keeps->entries[5].histogram, histogram_of(gradients[5], 8))
+      << "not clipped yet";
+  EXPECT_FALSE(keeps->latest.contains("weights/layer.weight/mean"));
+}
+
+TEST(HistogramMonitor, GivesNumbersToLoggersWithoutHistograms) {
+  const auto plain = std::make_shared<Plain>();
+  struct Wide : Line {
+    Wide() { more = register_parameter("more", torch::tensor({3.0, -4.0})); }
+    StepOutput training_step(const Batch& batch, StepContext& step) override {
+      return Line::training_step(batch, step).loss() + 0 * more.sum();
+    }
+    at::Tensor more;
+  } model;
+  TrainerOptions options = quiet({.max_epochs = 2, .logger = plain});
+  options.callbacks = {HistogramMonitor(
+      {.gradients = false,
+       .every_n_steps = 1,
+       .scalars = true,
+       .filter = [](std::string_view name) { return name == "more"; }})};
+  LogCapture log;
+  Trainer(options).fit(model, line_batches(1));
+  EXPECT_EQ(log.count("keeps no histograms; it gets the scalars"), 1);
+  EXPECT_EQ(plain->latest.at("weights/more/min"), -4);
+  EXPECT_EQ(plain->latest.at("weights/more/max"), 3);
+  EXPECT_EQ(plain->latest.at("weights/more/mean"), -0.5);
+  EXPECT_EQ(plain->latest.at("weights/more/std"), 3.5);
+  EXPECT_EQ(plain->latest.at("weights/more/norm"), 5);
+  EXPECT_FALSE(plain->latest.contains("weights/layer.weight/min"));
+  EXPECT_FALSE(plain->latest.contains("gradients/more/min"));
+}
+
+TEST(HistogramMonitor, RefusesToWorkForNobody) {
+  EXPECT_THROW(HistogramMonitor({.every_n_steps = 0}), ConfigError);
+  EXPECT_THROW(HistogramMonitor({.bins = 0}), ConfigError);
+  EXPECT_THROW(HistogramMonitor({.weights = false, .gradients = false}),
+               ConfigError);
+  Line model;
+  TrainerOptions none = quiet({.max_epochs = 1});
+  none.callbacks = {HistogramMonitor()};
+  EXPECT_TRUE(has(message_of<ConfigError>(
+                      [&] { Trainer(none).fit(model, line_batches(1)); }),
+                  {"HistogramMonitor", "no logger to send to"}));
+  TrainerOptions plain =
+      quiet({.max_epochs = 1, .logger = std::make_shared<Plain>()});
+  plain.callbacks = {HistogramMonitor()};
+  EXPECT_TRUE(has(message_of<ConfigError>(
+                      [&] { Trainer(plain).fit(model, line_batches(1)); }),
+                  {"no logger of the Trainer keeps histograms", "scalars"}));
+}
+
+}  // namespace
+}  // namespace bolt
