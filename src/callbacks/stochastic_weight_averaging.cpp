@@ -1,6 +1,5 @@
 #include <ATen/ATen.h>
 #include <torch/optim/optimizer.h>
-#include <torch/optim/schedulers/lr_scheduler.h>
 #include <torchbolt/callbacks/stochastic_weight_averaging.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
@@ -9,7 +8,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <utility>
 
 #include "callbacks/layers.h"
@@ -35,70 +33,6 @@ bool has_batch_norms(Module& module) {
 }
 
 }  // namespace
-
-SWAAnnealing parse_swa_annealing(std::string_view text) {
-  if (text == "cos") return SWAAnnealing::kCos;
-  if (text == "linear") return SWAAnnealing::kLinear;
-  refuse("the annealing strategy is not known", "\"" + std::string(text) + "\"",
-         "cos or linear");
-}
-
-// Goes from the rates there are to those of the averaging; the arithmetic is
-// that of torch.optim.swa_utils.SWALR.
-class StochasticWeightAveraging::Schedule final
-    : public torch::optim::LRScheduler {
- public:
-  Schedule(torch::optim::Optimizer& optimizer, std::vector<double> lrs,
-           int64_t epochs, SWAAnnealing strategy)
-      : torch::optim::LRScheduler(optimizer),
-        lrs_(std::move(lrs)),
-        epochs_(epochs),
-        strategy_(strategy) {
-    if (epochs_ > 0) return;
-    for (std::size_t k = 0; k < optimizer.param_groups().size(); ++k) {
-      optimizer.param_groups()[k].options().set_lr(lr_of(k));
-    }
-  }
-
-  State state() const {
-    return State::map({{"last_epoch", step_count_},
-                       {"_step_count", int64_t{step_count_} + 1}});
-  }
-  void load_state(const State& state) {
-    step_count_ = static_cast<unsigned>(state.at("last_epoch").as_int());
-  }
-
- private:
-  double lr_of(std::size_t group) const {
-    return lrs_[std::min(group, lrs_.size() - 1)];
-  }
-  // How much of the way is behind after so many steps.
-  double share(int64_t steps) const {
-    const double t =
-        std::clamp(static_cast<double>(steps) /
-                       static_cast<double>(std::max<int64_t>(epochs_, 1)),
-                   0.0, 1.0);
-    return strategy_ == SWAAnnealing::kLinear
-               ? t
-               : (1 - std::cos(std::numbers::pi * t)) / 2;
-  }
-  std::vector<double> get_lrs() override {
-    const double before = share(step_count_);
-    const double now = share(int64_t{step_count_} + 1);
-    std::vector<double> lrs = get_current_lrs();
-    for (std::size_t k = 0; k < lrs.size(); ++k) {
-      const double goal = lr_of(k);
-      const double first =
-          before == 1 ? goal : (lrs[k] - before * goal) / (1 - before);
-      lrs[k] = goal * now + first * (1 - now);
-    }
-    return lrs;
-  }
-
-  std::vector<double> lrs_;
-  int64_t epochs_;
-  SWAAnnealing strategy_;
-};
 
 StochasticWeightAveraging::StochasticWeightAveraging(
     StochasticWeightAveragingOptions options)
@@ -127,8 +61,6 @@ StochasticWeightAveraging::StochasticWeightAveraging(
 StochasticWeightAveraging::StochasticWeightAveraging(
     const StochasticWeightAveraging& other)
     : Callback(other), options_(other.options_), loaded_(other.loaded_) {}
-
-StochasticWeightAveraging::~StochasticWeightAveraging() = default;
 
 // -- before training ---------------------------------------------------------
 
@@ -209,9 +141,12 @@ void StochasticWeightAveraging::on_train_epoch_start(Trainer& trainer,
 
 void StochasticWeightAveraging::swap_schedule(Trainer& trainer) {
   const auto& optimizer = trainer.optimizers().front();
-  schedule_ = std::make_shared<Schedule>(*optimizer, options_.swa_lrs,
-                                         options_.annealing_epochs,
-                                         options_.annealing_strategy);
+  const std::vector<double>& lrs = options_.swa_lrs;
+  schedule_ = std::make_shared<optim::SWALR>(
+      optimizer, optim::SWALROptions{
+                     .swa_lr = lrs.size() == 1 ? optim::PerGroup(lrs[0]) : lrs,
+                     .anneal_epochs = options_.annealing_epochs,
+                     .anneal_strategy = options_.annealing_strategy});
   if (!schedule_state_.is_none()) {
     schedule_->load_state(schedule_state_);
   } else if (trainer.current_epoch() != start_) {

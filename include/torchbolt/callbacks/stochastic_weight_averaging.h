@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
 #include <torchbolt/export.h>
+#include <torchbolt/optim/schedules/swa_lr.h>
 #include <torchbolt/trainer/callback.h>
 
 #include <concepts>
@@ -34,12 +35,6 @@ class TORCHBOLT_API EpochStart {
   std::variant<int64_t, double> value_;
 };
 
-/// How the learning rate goes to that of the averaging.
-enum class SWAAnnealing { kCos, kLinear };
-
-/// "cos" or "linear". Throws ConfigError.
-TORCHBOLT_API SWAAnnealing parse_swa_annealing(std::string_view text);
-
 /// Settings of StochasticWeightAveraging.
 struct StochasticWeightAveragingOptions {
   /// Gives the new average of a parameter, from the average, the weights, and
@@ -54,7 +49,7 @@ struct StochasticWeightAveragingOptions {
   EpochStart swa_epoch_start = 0.8;
   /// Epochs in which the learning rate goes there; 0: at once.
   int64_t annealing_epochs = 10;
-  SWAAnnealing annealing_strategy = SWAAnnealing::kCos;
+  optim::AnnealStrategy annealing_strategy = optim::AnnealStrategy::kCos;
   /// Default: the mean of all.
   AverageFunction avg_fn{};
   /// Where the average is kept; none: with the weights.
@@ -64,10 +59,10 @@ struct StochasticWeightAveragingOptions {
 /// Averages the weights that the last epochs begin with, at a learning rate
 /// that no longer falls, and leaves the average in the module (Izmailov et al.,
 /// "Averaging Weights Leads to Wider Optima and Better Generalization", 2018).
-/// From the epoch `swa_epoch_start` on, the schedule is one that goes to
-/// `swa_lrs`. A module with batch normalizations gets one more epoch, without
-/// backward passes and steps, in which these measure their statistics anew with
-/// the averaged weights.
+/// From the epoch `swa_epoch_start` on, the schedule is `optim::SWALR`. A
+/// module with batch normalizations gets one more epoch, without backward
+/// passes and steps, in which these measure their statistics anew with the
+/// averaged weights.
 ///
 ///     .callbacks = {bolt::StochasticWeightAveraging({.swa_lrs = {0.05}})}
 ///
@@ -77,7 +72,6 @@ class TORCHBOLT_API StochasticWeightAveraging final : public Callback {
  public:
   /// Throws ConfigError.
   explicit StochasticWeightAveraging(StochasticWeightAveragingOptions options);
-  ~StochasticWeightAveraging() override;
   /// A copy begins anew with the same settings.
   StochasticWeightAveraging(const StochasticWeightAveraging& other);
   StochasticWeightAveraging& operator=(const StochasticWeightAveraging&) =
@@ -102,8 +96,6 @@ class TORCHBOLT_API StochasticWeightAveraging final : public Callback {
   void load_state(const State& state) override;
 
  private:
-  class Schedule;
-
   bool adds_epoch() const { return has_batch_norm_ && max_epochs_ > 0; }
   void collect(Module& module);
   void swap_schedule(Trainer& trainer);
@@ -124,7 +116,7 @@ class TORCHBOLT_API StochasticWeightAveraging final : public Callback {
   std::vector<at::Tensor> average_{};
   // Of the batch normalizations, in order, during their epoch.
   std::vector<std::optional<double>> momenta_{};
-  std::shared_ptr<Schedule> schedule_{};
+  std::shared_ptr<optim::SWALR> schedule_{};
   State schedule_state_{};
   State loaded_{};
 };
