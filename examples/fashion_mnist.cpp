@@ -5,8 +5,7 @@
 //   build/dev/bin/fashion_mnist --epochs 5       after that
 //   --data DIR   the four .gz files; Debian's package dataset-fashion-mnist
 //   --epochs N   --batch-size N   --out DIR   --seed N
-//   --precision P   such as bf16-mixed; docs/guide/precision.md
-//   --eps X         AdamW's; 16-true needs a larger one
+//   --precision bf16-mixed   --eps X (AdamW's): see docs/guide/precision.md
 //
 // Ends with a table such as:  test/acc 0.8820, and the path of its log.
 

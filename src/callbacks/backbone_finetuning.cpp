@@ -75,6 +75,8 @@ void BackboneFinetuning::on_fit_start(Trainer& trainer, Module& module) {
                        .expected = "1",
                        .tip = "derive from BaseFinetuning"});
   }
+  // Another fit begins with the backbone frozen, in whatever epoch.
+  if (!restarting()) backbone_lr_.reset();
   BaseFinetuning::on_fit_start(trainer, module);
 }
 

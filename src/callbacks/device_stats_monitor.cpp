@@ -62,6 +62,11 @@ MetricMap allocator_stats(const at::Device& device) {
 DeviceStatsMonitor::DeviceStatsMonitor(DeviceStatsMonitorOptions options)
     : options_(std::move(options)), cpu_(std::make_shared<CpuStats>()) {}
 
+DeviceStatsMonitor::DeviceStatsMonitor(const DeviceStatsMonitor& other)
+    : Callback(other),
+      options_(other.options_),
+      cpu_(std::make_shared<CpuStats>()) {}
+
 void DeviceStatsMonitor::setup(Trainer& trainer, Module&, Stage) {
   if (trainer.loggers().empty()) {
     throw ConfigError(

@@ -2,10 +2,12 @@
 #include <torchbolt/callbacks/finetuning.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
+#include <torchbolt/core/number.h>
 #include <torchbolt/optim/optimizer.h>
 #include <torchbolt/trainer/trainer.h>
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -113,6 +115,13 @@ std::vector<at::Tensor> BaseFinetuning::filter_params(torch::nn::Module& module,
 void BaseFinetuning::unfreeze_and_add_param_group(
     torch::nn::Module& module, Optimizer& optimizer,
     const UnfreezeOptions& options) {
+  const double denominator = options.initial_denom_lr;
+  if (!(std::isfinite(denominator) && denominator > 0)) {
+    throw ConfigError({.where = "unfreeze_and_add_param_group",
+                       .what = "initial_denom_lr is out of range",
+                       .got = shortest(denominator),
+                       .expected = "more than 0"});
+  }
   make_trainable(module);
   std::vector<at::Tensor> parameters = filter_params(module, options.train_bn);
   const auto known = parameters_of(optimizer);
@@ -135,7 +144,7 @@ void BaseFinetuning::unfreeze_and_add_param_group(
 
 void BaseFinetuning::setup(Trainer&, Module& module, Stage stage) {
   if (stage != Stage::kFit) return;
-  momenta_.clear();
+  restore_momenta();
   freeze_before_training(module);
 }
 
@@ -151,6 +160,22 @@ void BaseFinetuning::on_fit_start(Trainer& trainer, Module& module) {
        ++k) {
     restore_groups(*optimizers[k], module, groups_[k]);
   }
+}
+
+// Whoever has the module next finds its batch normalizations as they were.
+void BaseFinetuning::restore_momenta() {
+  for (const auto& [layer, momentum] : momenta_) {
+    *as_batch_norm(*layer)->momentum = momentum;
+  }
+  momenta_.clear();
+}
+
+void BaseFinetuning::on_exception(Trainer&, Module&, std::exception_ptr) {
+  restore_momenta();
+}
+
+void BaseFinetuning::teardown(Trainer&, Module&, Stage stage) {
+  if (stage == Stage::kFit) restore_momenta();
 }
 
 void BaseFinetuning::restore_frozen(Module& module) {

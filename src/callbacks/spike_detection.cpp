@@ -4,6 +4,7 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/core/number.h>
+#include <torchbolt/engine/mixed_precision.h>
 #include <torchbolt/trainer/trainer.h>
 
 #include <algorithm>
@@ -14,6 +15,19 @@
 #include <utility>
 
 namespace bolt {
+namespace {
+
+// What 16-mixed has multiplied the loss by.
+double scale_of(Trainer& trainer) {
+  auto* const mixed =
+      dynamic_cast<MixedPrecision*>(trainer.fabric().precision_plugin());
+  return mixed != nullptr && mixed->scaler() != nullptr
+             ? mixed->scaler()->get_scale()
+             : 1;
+}
+
+}  // namespace
+
 SpikeDetection::SpikeDetection(SpikeDetectionOptions options)
     : options_(options) {
   const auto need = [](bool good, const char* name, const std::string& got,
@@ -40,9 +54,12 @@ void SpikeDetection::on_train_batch_start(Trainer&, Module&, const AnyBatch&,
   batch_idx_ = step.batch_idx;
 }
 
-void SpikeDetection::on_before_backward(Trainer& trainer, Module&,
+// The optimizers of a fit before are gone.
+void SpikeDetection::on_fit_start(Trainer&, Module&) { leaving_out_.clear(); }
+
+void SpikeDetection::on_before_backward(Trainer& trainer, Module& module,
                                         const at::Tensor& loss) {
-  const double value = loss.item<double>() *
+  const double value = loss.item<double>() / scale_of(trainer) *
                        static_cast<double>(trainer.accumulate_grad_batches());
   if (!trainer.fabric().any(is_spike(value))) {
     remember(value);
@@ -64,7 +81,14 @@ void SpikeDetection::on_before_backward(Trainer& trainer, Module&,
   }
   log_warning("[" + found.where + "] " + found.what + " (" + found.got +
               "); the step is left out");
-  leave_out_ = true;
+  if (module.automatic_optimization) {
+    leaving_out_.clear();
+    for (const auto& optimizer : trainer.optimizers()) {
+      leaving_out_.push_back(optimizer.get());
+    }
+  } else {
+    leave_out_ = true;
+  }
   if (options_.action == SpikeAction::kStop) trainer.request_stop();
 }
 
@@ -72,7 +96,8 @@ void SpikeDetection::on_before_backward(Trainer& trainer, Module&,
 // stay as they are too.
 void SpikeDetection::on_before_optimizer_step(
     Trainer&, Module&, torch::optim::Optimizer& optimizer) {
-  if (std::exchange(leave_out_, false)) optimizer.zero_grad(true);
+  const bool mine = std::erase(leaving_out_, &optimizer) > 0;
+  if (std::exchange(leave_out_, false) || mine) optimizer.zero_grad(true);
 }
 
 bool SpikeDetection::is_spike(double loss) const {
@@ -107,7 +132,7 @@ State SpikeDetection::state() const {
   }
   return State::map({{"last", last_},
                      {"recent", recent},
-                     {"leave_out", leave_out_},
+                     {"leave_out", leave_out_ || !leaving_out_.empty()},
                      {"spikes", spikes}});
 }
 

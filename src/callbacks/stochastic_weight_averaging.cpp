@@ -226,7 +226,14 @@ void StochasticWeightAveraging::on_train_end(Trainer& trainer, Module& module) {
     if (last == max_epochs_) return;  // the average is in place
   }
   if (last == max_epochs_ - 1 || max_epochs_ == -1) {
-    if (n_averaged_ > 0) transfer(module);
+    if (n_averaged_ == 0) return;
+    transfer(module);
+    if (has_batch_norm_) {
+      log_warning(
+          "[StochasticWeightAveraging] the epoch in which batch "
+          "normalizations are measured didn't run: their statistics are still "
+          "those of the weights of training");
+    }
   } else if (n_averaged_ > 0) {
     log_info(
         "[StochasticWeightAveraging] the fit ends before its last epoch: the "

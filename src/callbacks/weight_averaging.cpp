@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <torchbolt/callbacks/weight_averaging.h>
 #include <torchbolt/core/error.h>
+#include <torchbolt/core/log.h>
 #include <torchbolt/core/number.h>
 #include <torchbolt/trainer/trainer.h>
 
@@ -141,6 +142,11 @@ void WeightAveraging::on_validation_epoch_end(Trainer&, Module&) {
 
 void WeightAveraging::on_train_end(Trainer&, Module&) {
   const at::NoGradGuard no_grad;
+  if (n_averaged_ == 0) {
+    log_warning(
+        "[WeightAveraging] nothing was averaged: the fit ended before the "
+        "first update, and the module gets the weights that it began with");
+  }
   copy_from(average_, live_, 0);
 }
 

@@ -93,6 +93,10 @@ void check_scheduler(const LRSchedulerConfig& config,
         "make it with the optimizer that it is returned with",
         scheduler.name() + " of " + which);
   }
+  if (config.frequency < 1) {
+    refuse("a schedule's frequency must be at least 1", "set .frequency = 1",
+           scheduler.name() + ": " + std::to_string(config.frequency));
+  }
   if (manual) {
     if (config.monitor || !config.strict) {
       log_warning(
@@ -100,10 +104,6 @@ void check_scheduler(const LRSchedulerConfig& config,
           "effect under manual optimization, where training_step steps it");
     }
     return;
-  }
-  if (config.frequency < 1) {
-    refuse("a schedule's frequency must be at least 1", "set .frequency = 1",
-           scheduler.name() + ": " + std::to_string(config.frequency));
   }
   if (scheduler.needs_metric() && !config.monitor) {
     refuse("a plateau scheduler needs a metric to watch",

@@ -124,7 +124,9 @@ int64_t Trainer::estimated_stepping_batches() {
   // After the fit the loaders are gone, and the number is known.
   if (core_->status == RunStatus::kRunning) core_->fit_loop->setup_data();
   const int64_t batches = num_training_batches();
-  if (batches == kUnknownBatches) return max_steps;
+  if (batches == kUnknownBatches) {
+    return max_steps == -1 ? kUnknownBatches : max_steps;
+  }
   const int64_t of_epoch = core_->stepping_batches(batches);
   int64_t steps = 0;
   if (__builtin_mul_overflow(of_epoch, std::max<int64_t>(core_->max_epochs, 1),

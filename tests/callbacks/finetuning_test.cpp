@@ -109,6 +109,41 @@ TEST(BackboneFinetuning, LetsBatchNormsStandStillOnRequest) {
       torch::zeros({4})));
 }
 
+TEST(BackboneFinetuning, ThawsInAnotherFitThatBeginsAfterTheEpochToDoSo) {
+  struct StopAfter : Callback {
+    void on_train_epoch_end(Trainer& trainer, Module&) override {
+      if (trainer.current_epoch() == 1) trainer.request_stop();
+    }
+  };
+  Net net;
+  const auto watch = std::make_shared<Watch>();
+  TrainerOptions options = quiet({.max_epochs = 4});
+  options.callbacks = {BackboneFinetuning({.unfreeze_backbone_at_epoch = 1}),
+                       StopAfter(), watch};
+  Trainer trainer(options);
+  trainer.fit(net, line_batches(3));
+  trainer.fit(net, line_batches(3));
+  const double first = 0.1 * 0.1;
+  EXPECT_EQ(watch->lrs, (std::vector<double>{0, first, first, 2 * first}));
+  EXPECT_EQ(trainer.optimizers()[0]->param_groups()[0].options().get_lr(), 0.1);
+}
+
+TEST(BackboneFinetuning, LeavesBatchNormsWithTheirMomentum) {
+  Net net;
+  watch_of(net, {.unfreeze_backbone_at_epoch = 9, .train_bn = false}, 2);
+  EXPECT_EQ(net.norm->options.momentum(), 0.1);
+  struct Throws : Callback {
+    void on_train_batch_end(Trainer&, Module&, const StepOutput&,
+                            const AnyBatch&, const StepContext&) override {
+      throw std::runtime_error("enough");
+    }
+  };
+  TrainerOptions options = quiet({.max_epochs = 1});
+  options.callbacks = {BackboneFinetuning({.train_bn = false}), Throws()};
+  EXPECT_THROW(Trainer(options).fit(net, line_batches(3)), std::runtime_error);
+  EXPECT_EQ(net.norm->options.momentum(), 0.1);
+}
+
 TEST(BackboneFinetuning, RefusesWhatDoesntFit) {
   EXPECT_THROW(BackboneFinetuning({.unfreeze_backbone_at_epoch = -1}),
                ConfigError);

@@ -122,6 +122,44 @@ TEST(SpikeDetection, ReportsTheBatchesOwnLossUnderAccumulation) {
   EXPECT_NEAR(spikes[0].loss / own, 1e6, 1);
 }
 
+TEST(SpikeDetection, JudgesTheLossItselfUnder16Mixed) {
+  std::vector<double> found;
+  for (const Precision precision : {Precision::k32True, Precision::k16Mixed}) {
+    TrainerOptions options = quiet({.max_epochs = 1, .precision = precision});
+    options.callbacks = {SpikeDetection({.action = SpikeAction::kSkip})};
+    Trainer trainer(options);
+    Jumps model(100);
+    torch::nn::init::constant_(model.layer->weight, 0.5);
+    torch::nn::init::constant_(model.layer->bias, 0.0);
+    trainer.fit(model,
+                std::vector<testing::Example>(4, line_batches(1).front()));
+    const auto& spikes = trainer.callback<SpikeDetection>().spikes();
+    ASSERT_EQ(spikes.size(), 1);
+    found.push_back(spikes[0].loss);
+  }
+  EXPECT_NEAR(found[1], found[0], 0.05 * found[0]);
+}
+
+TEST(SpikeDetection, LeavesOutTheStepOfEachOfSeveralOptimizers) {
+  struct Two : Jumps {
+    using Jumps::Jumps;
+    OptimizerConfig configure_optimizers() override {
+      const auto of = [](const at::Tensor& p) {
+        return std::make_shared<torch::optim::SGD>(std::vector{p}, 1e-4);
+      };
+      return {
+          {.optimizer = of(layer->weight), .name = "weight"},
+          {.optimizer = of(layer->bias), .name = "bias", .every_n_batches = 3}};
+    }
+  } model(std::nan(""));
+  std::optional<Trainer> trainer;
+  run(trainer, model, {.action = SpikeAction::kSkip}, 7);
+  EXPECT_TRUE(std::isfinite(model.layer->weight.item<float>()));
+  EXPECT_TRUE(std::isfinite(model.layer->bias.item<float>()));
+  EXPECT_FALSE(
+      trainer->callback<SpikeDetection>().state().at("leave_out").as_bool());
+}
+
 TEST(SpikeDetection, WaitsForItsWarmup) {
   const LogCapture log;
   std::optional<Trainer> trainer;

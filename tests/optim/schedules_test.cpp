@@ -184,7 +184,13 @@ TEST(ScheduleErrors, OfWarmUps) {
       has(refused_with<WarmupLR>(O{.total_steps = 0}), {"total_steps"}));
   EXPECT_TRUE(has(refused_with<WarmupLR>(O{
                       .warmup_steps = 8, .total_steps = 10, .decay_steps = 4}),
-                  {"total_steps", "10", "at least 12"}));
+                  {"total_steps", "10", "take 8 and 4 steps"}));
+  EXPECT_TRUE(
+      has(refused_with<WarmupLR>(O{.warmup_steps = 12, .total_steps = 10}),
+          {"total_steps", "10", "at least 12"}));
+  EXPECT_TRUE(
+      has(refused_with<WarmupLR>(O{.warmup_ratio = 0.8, .decay_ratio = 0.8}),
+          {"decay_ratio", "0.8"}));
 }
 
 TEST(ScheduleErrors, OfComposites) {
@@ -367,6 +373,13 @@ TEST(Warmup, StaysUntilTheDecay) {
                      .decay = AnnealStrategy::kLinear},
                     10),
               {0, 0.5, 1, 1, 1, 1, 1, 1, 1, 0.5, 0});
+}
+
+TEST(Warmup, HalvesOfAnOddNumberFit) {
+  EXPECT_EQ(
+      rates({.warmup_ratio = 0.5, .total_steps = 5, .decay_ratio = 0.5}, 5)
+          .back(),
+      0);
 }
 
 TEST(Warmup, WithoutOneBeginsAtTheTop) {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "support/errors.h"
+#include "support/generator.h"
 #include "support/log_capture.h"
 #include "support/models.h"
 
@@ -240,6 +241,31 @@ TEST(WarmupInAFit, ARunWithoutAnEndNeedsANumber) {
             Trainer(quiet({.max_epochs = -1})).fit(model, line_batches(3));
           }),
           {"WarmupLR", "how many steps", ".total_steps"}));
+}
+
+TEST(WarmupInAFit, NorDoesALoaderWithoutALengthSayIt) {
+  Scheduled model([](auto sgd) -> OptimizerConfig {
+    return {sgd, optim::warmup_cosine(sgd, {.warmup_steps = 2})};
+  });
+  testing::Generator<testing::Example> loader{3, line_batches(1)[0]};
+  EXPECT_TRUE(has(message_of<ConfigError>([&] {
+                    Trainer(quiet({.max_epochs = 2})).fit(model, loader);
+                  }),
+                  {"WarmupLR", "how many steps", ".total_steps"}));
+}
+
+TEST(WarmupInAFit, AFrequencyOfNothingIsRefusedUnderManualOptimizationToo) {
+  Scheduled model([](auto sgd) -> OptimizerConfig {
+    LRSchedulerConfig config = optim::warmup_cosine(sgd);
+    config.frequency = 0;
+    return {sgd, config};
+  });
+  model.automatic_optimization = false;
+  EXPECT_TRUE(
+      has(message_of<ConfigError>([&] {
+            Trainer(quiet({.max_epochs = 2})).fit(model, line_batches(3));
+          }),
+          {"frequency", "at least 1"}));
 }
 
 TEST(WarmupInAFit, ATrialRunOnlyWarns) {

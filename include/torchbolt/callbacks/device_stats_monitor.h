@@ -34,6 +34,10 @@ class TORCHBOLT_API DeviceStatsMonitor final : public Callback {
  public:
   explicit DeviceStatsMonitor(DeviceStatsMonitorOptions options = {});
 
+  /// A copy measures for itself.
+  DeviceStatsMonitor(const DeviceStatsMonitor& other);
+  DeviceStatsMonitor& operator=(const DeviceStatsMonitor&) = delete;
+
   /// Throws ConfigError when the Trainer has no logger, for a key of the
   /// processor's that isn't there, and when there is no /proc to read.
   void setup(Trainer& trainer, Module&, Stage stage) override;

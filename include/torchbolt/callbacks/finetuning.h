@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <optional>
@@ -61,6 +62,8 @@ class TORCHBOLT_API BaseFinetuning : public Callback {
   /// Throws CheckpointError when the state that was loaded is another module's.
   void on_fit_start(Trainer& trainer, Module& module) override;
   void on_train_epoch_start(Trainer& trainer, Module& module) override;
+  void on_exception(Trainer&, Module&, std::exception_ptr) override;
+  void teardown(Trainer&, Module&, Stage stage) override;
   State state() const override;
   void load_state(const State& state) override;
 
@@ -83,6 +86,9 @@ class TORCHBOLT_API BaseFinetuning : public Callback {
                                     torch::optim::Optimizer& optimizer,
                                     const UnfreezeOptions& options = {});
 
+  /// Whether the fit that starts goes on from a state that was loaded.
+  bool restarting() const { return restarting_; }
+
  private:
   struct Group {
     std::vector<std::string> names{};
@@ -94,12 +100,13 @@ class TORCHBOLT_API BaseFinetuning : public Callback {
   void restore_groups(torch::optim::Optimizer& optimizer, Module& module,
                       const Groups& saved) const;
   void restore_frozen(Module& module);
+  void restore_momenta();
 
   // Of each optimizer.
   std::vector<Groups> groups_{};
   std::vector<std::string> frozen_{};
   // Of batch normalizations that stand still.
-  std::map<const torch::nn::Module*, std::optional<double>> momenta_{};
+  std::map<torch::nn::Module*, std::optional<double>> momenta_{};
   bool restarting_ = false;
 };
 

@@ -53,7 +53,8 @@ class TORCHBOLT_API TrainingSpikeError : public Error {
 ///     .callbacks = {bolt::SpikeDetection({.action =
 ///     bolt::SpikeAction::kSkip})}
 ///
-/// With accumulation the whole optimizer step is left out.
+/// With accumulation the whole optimizer step is left out, with several
+/// optimizers under automatic optimization that of each.
 class TORCHBOLT_API SpikeDetection final : public Callback {
  public:
   /// A batch whose loss was a spike.
@@ -69,9 +70,10 @@ class TORCHBOLT_API SpikeDetection final : public Callback {
   /// All that were found, in order.
   const std::vector<Spike>& spikes() const { return spikes_; }
 
+  void on_fit_start(Trainer&, Module&) override;
   void on_train_batch_start(Trainer&, Module&, const AnyBatch&,
                             const StepContext& step) override;
-  void on_before_backward(Trainer& trainer, Module&,
+  void on_before_backward(Trainer& trainer, Module& module,
                           const at::Tensor& loss) override;
   void on_before_optimizer_step(Trainer&, Module&,
                                 torch::optim::Optimizer& optimizer) override;
@@ -84,7 +86,10 @@ class TORCHBOLT_API SpikeDetection final : public Callback {
 
   SpikeDetectionOptions options_;
   int64_t batch_idx_ = 0;
+  // The next step of whichever optimizer it is (manual optimization).
   bool leave_out_ = false;
+  // Whose next step is left out (automatic optimization).
+  std::vector<const torch::optim::Optimizer*> leaving_out_{};
   double last_ = 0;
   std::deque<double> recent_{};
   std::vector<Spike> spikes_{};

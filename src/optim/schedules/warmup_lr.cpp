@@ -43,17 +43,23 @@ void check(const WarmupLROptions& o) {
                "at least 0");
   check_share(o.decay_ratio, "decay_ratio");
   check_one(o.decay_steps && o.decay_ratio, "decay_steps", "decay_ratio");
+  check_option(o.warmup_ratio.value_or(0) + o.decay_ratio.value_or(0) <= 1,
+               kName, "decay_ratio", o.decay_ratio.value_or(0),
+               "at most what the warm-up leaves of 1");
   check_share(o.start_factor, "start_factor");
   check_share(o.end_factor, "end_factor");
   if (!o.total_steps) return;
   const int64_t total = *o.total_steps;
   check_option(total >= 1, kName, "total_steps", total, "at least 1");
-  const int64_t parts =
-      o.warmup_steps + share_of(o.warmup_ratio.value_or(0), total) +
-      decay_steps + share_of(o.decay_ratio.value_or(0), total);
+  const int64_t warmup =
+      o.warmup_ratio ? share_of(*o.warmup_ratio, total) : o.warmup_steps;
   check_option(
-      parts <= total, kName, "total_steps", total,
-      "at least " + std::to_string(parts) + ": warm-up and decay are as long");
+      warmup <= total, kName, "total_steps", total,
+      "at least " + std::to_string(warmup) + ": the warm-up alone is as long");
+  // Shares are rounded; the decay's gives way.
+  check_option(decay_steps <= total - warmup, kName, "total_steps", total,
+               "more: warm-up and decay take " + std::to_string(warmup) +
+                   " and " + std::to_string(decay_steps) + " steps");
 }
 
 }  // namespace
