@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "callbacks/cpu_stats.h"
+#include "callbacks/need_logger.h"
 
 namespace bolt {
 namespace {
@@ -68,12 +69,7 @@ DeviceStatsMonitor::DeviceStatsMonitor(const DeviceStatsMonitor& other)
       cpu_(std::make_shared<CpuStats>()) {}
 
 void DeviceStatsMonitor::setup(Trainer& trainer, Module&, Stage) {
-  if (trainer.loggers().empty()) {
-    throw ConfigError(
-        {.where = kWho,
-         .what = "the Trainer has no logger to send to",
-         .tip = "give the Trainer one, or leave the monitor out"});
-  }
+  need_logger(trainer, kWho);
   const bool on_cpu = trainer.fabric().device().is_cpu();
   if (options_.cpu_stats.value_or(on_cpu) && !cpu_->available()) {
     throw ConfigError({.where = kWho,

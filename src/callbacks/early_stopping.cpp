@@ -20,10 +20,6 @@ std::string text(double value) {
   return out.str();
 }
 
-std::string_view to_string(Mode mode) {
-  return mode == Mode::kMin ? "min" : "max";
-}
-
 [[noreturn]] void refuse(const char* what, double got, const char* expected) {
   throw ConfigError({.where = "EarlyStopping",
                      .what = what,
@@ -32,15 +28,6 @@ std::string_view to_string(Mode mode) {
 }
 
 }  // namespace
-
-Mode parse_mode(std::string_view text) {
-  if (text == "min") return Mode::kMin;
-  if (text == "max") return Mode::kMax;
-  throw ConfigError({.where = "mode",
-                     .what = "the value is not known",
-                     .got = "\"" + std::string(text) + "\"",
-                     .expected = "min or max"});
-}
 
 EarlyStopping::EarlyStopping(EarlyStoppingOptions options)
     : options_(std::move(options)),

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "callbacks/layers.h"
+#include "optim/parameter_set.h"
 
 namespace bolt {
 namespace {
@@ -35,16 +36,6 @@ void add_group(Optimizer& optimizer, std::vector<at::Tensor> parameters,
   options->set_lr(lr);
   optimizer.add_param_group(torch::optim::OptimizerParamGroup(
       std::move(parameters), std::move(options)));
-}
-
-std::unordered_set<const void*> parameters_of(Optimizer& optimizer) {
-  std::unordered_set<const void*> all;
-  for (const auto& group : optimizer.param_groups()) {
-    for (const at::Tensor& p : group.params()) {
-      all.insert(p.unsafeGetTensorImpl());
-    }
-  }
-  return all;
 }
 
 State list_of(const std::vector<std::string>& names) {
@@ -79,20 +70,14 @@ void BaseFinetuning::freeze(torch::nn::Module& module, bool train_bn) {
     set_gradients(*layer, false);
     // With a momentum of 0 it still normalizes by the batch, as it did, and
     // its running statistics stay.
-    if (norm && momenta_.try_emplace(layer, *norm->momentum).second) {
-      *norm->momentum = 0.0;
-    }
+    if (norm) set_momentum(momenta_, *norm, 0.0);
   }
 }
 
 void BaseFinetuning::make_trainable(torch::nn::Module& module) {
   for (torch::nn::Module* layer : layers_of(module)) {
     set_gradients(*layer, true);
-    const auto norm = as_batch_norm(*layer);
-    const auto kept = momenta_.find(layer);
-    if (!norm || kept == momenta_.end()) continue;
-    *norm->momentum = kept->second;
-    momenta_.erase(kept);
+    restore_momentum(momenta_, *layer);
   }
 }
 
@@ -124,7 +109,7 @@ void BaseFinetuning::unfreeze_and_add_param_group(
   }
   make_trainable(module);
   std::vector<at::Tensor> parameters = filter_params(module, options.train_bn);
-  const auto known = parameters_of(optimizer);
+  const auto known = optim::detail::parameters_of(optimizer);
   if (std::erase_if(parameters, [&](const at::Tensor& p) {
         return known.contains(p.unsafeGetTensorImpl());
       }) > 0) {
@@ -144,7 +129,7 @@ void BaseFinetuning::unfreeze_and_add_param_group(
 
 void BaseFinetuning::setup(Trainer&, Module& module, Stage stage) {
   if (stage != Stage::kFit) return;
-  restore_momenta();
+  restore_momenta(momenta_);
   freeze_before_training(module);
 }
 
@@ -163,19 +148,12 @@ void BaseFinetuning::on_fit_start(Trainer& trainer, Module& module) {
 }
 
 // Whoever has the module next finds its batch normalizations as they were.
-void BaseFinetuning::restore_momenta() {
-  for (const auto& [layer, momentum] : momenta_) {
-    *as_batch_norm(*layer)->momentum = momentum;
-  }
-  momenta_.clear();
-}
-
 void BaseFinetuning::on_exception(Trainer&, Module&, std::exception_ptr) {
-  restore_momenta();
+  restore_momenta(momenta_);
 }
 
 void BaseFinetuning::teardown(Trainer&, Module&, Stage stage) {
-  if (stage == Stage::kFit) restore_momenta();
+  if (stage == Stage::kFit) restore_momenta(momenta_);
 }
 
 void BaseFinetuning::restore_frozen(Module& module) {

@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <cmath>
 #include <typeinfo>
-#include <unordered_set>
 #include <utility>
+
+#include "callbacks/need_logger.h"
+#include "optim/parameter_set.h"
 
 namespace bolt {
 namespace {
@@ -39,17 +41,15 @@ HistogramMonitor::HistogramMonitor(HistogramMonitorOptions options)
 
 void HistogramMonitor::setup(Trainer& trainer, Module&, Stage stage) {
   if (stage != Stage::kFit) return;
+  need_logger(trainer, kWho);
   const auto& loggers = trainer.loggers();
   const bool kept = std::ranges::any_of(
       loggers, [](const auto& logger) { return logger->logs_histograms(); });
-  if (loggers.empty() || (!kept && !options_.scalars)) {
-    throw ConfigError(
-        {.where = kWho,
-         .what = loggers.empty() ? "the Trainer has no logger to send to"
-                                 : "no logger of the Trainer keeps histograms",
-         .tip = loggers.empty() ? "give the Trainer one"
-                                : "set .scalars = true, or add a logger that "
-                                  "overrides log_histogram"});
+  if (!kept && !options_.scalars) {
+    throw ConfigError({.where = kWho,
+                       .what = "no logger of the Trainer keeps histograms",
+                       .tip = "set .scalars = true, or add a logger that "
+                              "overrides log_histogram"});
   }
   for (const auto& logger : loggers) {
     if (logger->logs_histograms()) continue;
@@ -63,12 +63,7 @@ void HistogramMonitor::setup(Trainer& trainer, Module&, Stage stage) {
 void HistogramMonitor::on_before_optimizer_step(
     Trainer& trainer, Module& module, torch::optim::Optimizer& optimizer) {
   if ((trainer.global_step() + 1) % options_.every_n_steps != 0) return;
-  std::unordered_set<const void*> own;
-  for (const auto& group : optimizer.param_groups()) {
-    for (const at::Tensor& p : group.params()) {
-      own.insert(p.unsafeGetTensorImpl());
-    }
-  }
+  const auto own = optim::detail::parameters_of(optimizer);
   for (const auto& item : module.named_parameters()) {
     const at::Tensor& p = item.value();
     if (!own.contains(p.unsafeGetTensorImpl())) continue;

@@ -40,4 +40,22 @@ std::optional<BatchNormLayer> as_batch_norm(torch::nn::Module& module) {
   return as<torch::nn::BatchNorm3dImpl>(module);
 }
 
+void set_momentum(KeptMomenta& kept, const BatchNormLayer& norm,
+                  std::optional<double> momentum) {
+  if (kept.try_emplace(norm.layer, *norm.momentum).second) {
+    *norm.momentum = momentum;
+  }
+}
+
+void restore_momentum(KeptMomenta& kept, torch::nn::Module& layer) {
+  const auto found = kept.find(&layer);
+  if (found == kept.end()) return;
+  *as_batch_norm(layer)->momentum = found->second;
+  kept.erase(found);
+}
+
+void restore_momenta(KeptMomenta& kept) {
+  while (!kept.empty()) restore_momentum(kept, *kept.begin()->first);
+}
+
 }  // namespace bolt

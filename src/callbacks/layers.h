@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
 
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -24,5 +25,17 @@ struct BatchNormLayer {
 
 /// The module as a batch normalization; none when it is something else.
 std::optional<BatchNormLayer> as_batch_norm(torch::nn::Module& module);
+
+/// Momenta of batch normalizations, as they were before they were set.
+using KeptMomenta = std::map<torch::nn::Module*, std::optional<double>>;
+
+/// Sets one, and keeps what it was, unless that is kept already.
+void set_momentum(KeptMomenta& kept, const BatchNormLayer& norm,
+                  std::optional<double> momentum);
+/// Gives a layer, or all, back what was kept of it.
+/// @{
+void restore_momentum(KeptMomenta& kept, torch::nn::Module& layer);
+void restore_momenta(KeptMomenta& kept);
+/// @}
 
 }  // namespace bolt

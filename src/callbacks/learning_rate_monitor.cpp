@@ -13,6 +13,8 @@
 #include <map>
 #include <typeinfo>
 
+#include "callbacks/need_logger.h"
+
 namespace bolt {
 namespace {
 
@@ -55,10 +57,7 @@ std::string class_of(const torch::optim::Optimizer& optimizer) {
 }  // namespace
 
 void LearningRateMonitor::on_train_start(Trainer& trainer, Module&) {
-  if (!trainer.loggers().empty()) return;
-  throw ConfigError({.where = "LearningRateMonitor",
-                     .what = "the Trainer has no logger to send to",
-                     .tip = "give the Trainer one, or leave the monitor out"});
+  need_logger(trainer, "LearningRateMonitor");
 }
 
 void LearningRateMonitor::on_train_batch_start(Trainer& trainer, Module&,

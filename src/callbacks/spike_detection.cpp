@@ -4,7 +4,7 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/core/number.h>
-#include <torchbolt/engine/mixed_precision.h>
+#include <torchbolt/engine/precision.h>
 #include <torchbolt/trainer/trainer.h>
 
 #include <algorithm>
@@ -15,19 +15,6 @@
 #include <utility>
 
 namespace bolt {
-namespace {
-
-// What 16-mixed has multiplied the loss by.
-double scale_of(Trainer& trainer) {
-  auto* const mixed =
-      dynamic_cast<MixedPrecision*>(trainer.fabric().precision_plugin());
-  return mixed != nullptr && mixed->scaler() != nullptr
-             ? mixed->scaler()->get_scale()
-             : 1;
-}
-
-}  // namespace
-
 SpikeDetection::SpikeDetection(SpikeDetectionOptions options)
     : options_(options) {
   const auto need = [](bool good, const char* name, const std::string& got,
@@ -59,7 +46,9 @@ void SpikeDetection::on_fit_start(Trainer&, Module&) { leaving_out_.clear(); }
 
 void SpikeDetection::on_before_backward(Trainer& trainer, Module& module,
                                         const at::Tensor& loss) {
-  const double value = loss.item<double>() / scale_of(trainer) *
+  const PrecisionPlugin* precision = trainer.fabric().precision_plugin();
+  const double scale = precision != nullptr ? precision->loss_scale() : 1;
+  const double value = loss.item<double>() / scale *
                        static_cast<double>(trainer.accumulate_grad_batches());
   if (!trainer.fabric().any(is_spike(value))) {
     remember(value);

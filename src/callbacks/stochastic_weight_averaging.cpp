@@ -44,12 +44,10 @@ StochasticWeightAveraging::StochasticWeightAveraging(
     if (lr > 0 && std::isfinite(lr)) continue;
     refuse("a learning rate is out of range", shortest(lr), "more than 0");
   }
-  const EpochStart& start = options_.swa_epoch_start;
-  if (start.is_share() ? !(start.share() >= 0 && start.share() <= 1)
-                       : start.epoch() < 1) {
-    refuse("swa_epoch_start is out of range",
-           start.is_share() ? shortest(start.share())
-                            : std::to_string(start.epoch()),
+  const CountOrShare& start = options_.swa_epoch_start;
+  if (start.is_count() ? start.count() < 1
+                       : !(start.share() >= 0 && start.share() <= 1)) {
+    refuse("swa_epoch_start is out of range", start.text(),
            "an epoch from 1 on, or a share from 0.0 to 1.0");
   }
   if (options_.annealing_epochs < 0) {
@@ -98,15 +96,15 @@ void StochasticWeightAveraging::on_fit_start(Trainer& trainer, Module& module) {
   }
   collect(module);
   max_epochs_ = trainer.max_epochs();
-  const EpochStart& start = options_.swa_epoch_start;
-  if (start.is_share() && max_epochs_ == -1) {
+  const CountOrShare& start = options_.swa_epoch_start;
+  if (!start.is_count() && max_epochs_ == -1) {
     refuse("swa_epoch_start as a share needs a limit of epochs",
            "max_epochs=-1", "max_epochs, or an epoch such as 20");
   }
   const int64_t epoch =
-      start.is_share() ? static_cast<int64_t>(static_cast<double>(max_epochs_) *
-                                              start.share())
-                       : start.epoch();
+      start.is_count() ? start.count()
+                       : static_cast<int64_t>(static_cast<double>(max_epochs_) *
+                                              start.share());
   start_ = std::max<int64_t>(epoch - 1, 0);
   has_batch_norm_ = has_batch_norms(module);
   if (adds_epoch()) {
@@ -201,15 +199,13 @@ void StochasticWeightAveraging::begin_batch_norm_epoch(Trainer& trainer,
                                                        Module& module) {
   transfer(module);
   const at::NoGradGuard no_grad;
-  momenta_.clear();
   for (torch::nn::Module* layer : layers_of(module)) {
     auto norm = as_batch_norm(*layer);
     if (!norm || !norm->running_mean.defined()) continue;
     norm->running_mean.zero_();
     norm->running_var.fill_(1);
     norm->num_batches_tracked.zero_();
-    momenta_.push_back(*norm->momentum);
-    norm->momentum->reset();  // the mean over all batches
+    set_momentum(momenta_, *norm, std::nullopt);  // the mean over all batches
   }
   trainer.set_forward_only(true);
 }
@@ -222,7 +218,7 @@ void StochasticWeightAveraging::on_train_end(Trainer& trainer, Module& module) {
   const int64_t last = trainer.current_epoch() - 1;
   if (adds_epoch()) {
     trainer.set_max_epochs(max_epochs_);
-    restore_momenta(module);
+    restore_momenta(momenta_);
     if (last == max_epochs_) return;  // the average is in place
   }
   if (last == max_epochs_ - 1 || max_epochs_ == -1) {
@@ -246,22 +242,10 @@ void StochasticWeightAveraging::on_fit_end(Trainer& trainer, Module&) {
   if (adds_epoch()) trainer.set_max_epochs(max_epochs_);
 }
 
-void StochasticWeightAveraging::restore_momenta(Module& module) {
-  std::size_t k = 0;
-  for (torch::nn::Module* layer : layers_of(module)) {
-    auto norm = as_batch_norm(*layer);
-    if (!norm || !norm->running_mean.defined() || k >= momenta_.size()) {
-      continue;
-    }
-    *norm->momentum = momenta_[k++];
-  }
-  momenta_.clear();
-}
-
-void StochasticWeightAveraging::on_exception(Trainer& trainer, Module& module,
+void StochasticWeightAveraging::on_exception(Trainer& trainer, Module&,
                                              std::exception_ptr) {
   trainer.set_forward_only(false);
-  restore_momenta(module);
+  restore_momenta(momenta_);
 }
 
 // -- state -------------------------------------------------------------------

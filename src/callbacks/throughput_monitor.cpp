@@ -8,6 +8,8 @@
 #include <set>
 #include <utility>
 
+#include "callbacks/need_logger.h"
+
 namespace bolt {
 namespace {
 
@@ -19,26 +21,6 @@ double seconds(Clock::TimePoint::duration time) {
 
 Clock::TimePoint::duration from_seconds(double value) {
   return std::chrono::duration_cast<Clock::TimePoint::duration>(Seconds(value));
-}
-
-std::string name_of(Stage stage) {
-  return stage == Stage::kFit ? "train" : std::string(to_string(stage));
-}
-
-at::ScalarType type_of(Precision precision) {
-  switch (precision) {
-    case Precision::k64True:
-      return at::kDouble;
-    case Precision::k16True:
-    case Precision::k16Mixed:
-      return at::kHalf;
-    case Precision::kBF16True:
-    case Precision::kBF16Mixed:
-      return at::kBFloat16;
-    case Precision::k32True:
-      break;
-  }
-  return at::kFloat;
 }
 
 // The name of the machine's NVIDIA devices, where all have one name: which of
@@ -78,16 +60,11 @@ std::optional<double> ThroughputMonitor::peak_of(const Trainer& trainer) const {
   if (fabric.accelerator() != Accelerator::kCUDA) return std::nullopt;
   const auto model = nvidia_model();
   if (!model) return std::nullopt;
-  return available_flops(*model, type_of(fabric.precision()));
+  return available_flops(*model, dtype_of(fabric.precision()));
 }
 
 void ThroughputMonitor::setup(Trainer& trainer, Module&, Stage) {
-  if (trainer.loggers().empty()) {
-    throw ConfigError(
-        {.where = "ThroughputMonitor",
-         .what = "the Trainer has no logger to send to",
-         .tip = "give the Trainer one, or leave the monitor out"});
-  }
+  need_logger(trainer, "ThroughputMonitor");
   if (const Clock* clock = trainer.options().seams.clock) clock_ = clock;
   throughput_.available_flops = peak_of(trainer);
   throughput_.world_size = trainer.world_size();
@@ -123,7 +100,7 @@ void ThroughputMonitor::update(Stage stage, const AnyBatch& batch) {
 MetricMap ThroughputMonitor::named(Stage stage) {
   MetricMap metrics;
   for (const auto& [name, value] : watch(stage).throughput.compute()) {
-    metrics[name_of(stage) + options_.separator + name] = value;
+    metrics[std::string(loop_name(stage)) + options_.separator + name] = value;
   }
   return metrics;
 }

@@ -11,10 +11,6 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 
-std::string key_of(Stage stage) {
-  return stage == Stage::kFit ? "train" : std::string(to_string(stage));
-}
-
 using Times = std::map<Stage, Clock::TimePoint>;
 
 std::optional<Clock::TimePoint> time_of(const Times& times, Stage stage) {
@@ -89,8 +85,7 @@ void Timer::check(Trainer& trainer) {
 State Timer::state() const {
   State elapsed = State::map();
   for (const Stage stage : {Stage::kFit, Stage::kValidate, Stage::kTest}) {
-    elapsed[std::string_view(key_of(stage))] =
-        Seconds(time_elapsed(stage)).count();
+    elapsed[loop_name(stage)] = Seconds(time_elapsed(stage)).count();
   }
   return State::map({{"time_elapsed", elapsed}});
 }

@@ -84,8 +84,7 @@ void MixedPrecision::check_optimizer(const torch::optim::Optimizer& optimizer) {
 }
 
 std::unique_ptr<PrecisionContext> MixedPrecision::forward_context() {
-  const bool half = options_.precision == Precision::k16Mixed;
-  return std::make_unique<Autocast>(device_, half ? at::kHalf : at::kBFloat16,
+  return std::make_unique<Autocast>(device_, dtype_of(options_.precision),
                                     options_.cache_enabled);
 }
 
@@ -93,6 +92,10 @@ std::unique_ptr<PrecisionContext> MixedPrecision::forward_context() {
 // outside of autocast must stay as it is.
 std::unique_ptr<PrecisionContext> MixedPrecision::backward_context() {
   return std::make_unique<AutocastOff>(device_);
+}
+
+double MixedPrecision::loss_scale() const {
+  return scaler_ ? scaler_->get_scale() : 1;
 }
 
 at::Tensor MixedPrecision::pre_backward(const at::Tensor& loss) {

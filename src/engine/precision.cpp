@@ -25,22 +25,6 @@ class DefaultDtype final : public PrecisionContext {
   DefaultDtypeScope scope_;
 };
 
-c10::ScalarType dtype_of(Precision precision) {
-  switch (precision) {
-    case Precision::k64True:
-      return at::kDouble;
-    case Precision::k16True:
-      return at::kHalf;
-    case Precision::kBF16True:
-      return at::kBFloat16;
-    default:
-      throw ConfigError({.where = "TruePrecision",
-                         .what = "it is for other settings",
-                         .got = "\"" + std::string(to_string(precision)) + "\"",
-                         .expected = "64-true, 16-true or bf16-true"});
-  }
-}
-
 // The tensor keeps its identity: optimizers made before still have it.
 void convert(at::Tensor& tensor, c10::ScalarType dtype) {
   if (!tensor.defined() || !tensor.is_floating_point() ||
@@ -67,8 +51,36 @@ std::optional<double> eps_of(const torch::optim::OptimizerOptions& options) {
 
 }  // namespace
 
+c10::ScalarType dtype_of(Precision precision) {
+  switch (precision) {
+    case Precision::k64True:
+      return at::kDouble;
+    case Precision::k16True:
+    case Precision::k16Mixed:
+      return at::kHalf;
+    case Precision::kBF16True:
+    case Precision::kBF16Mixed:
+      return at::kBFloat16;
+    case Precision::k32True:
+      break;
+  }
+  return at::kFloat;
+}
+
 TruePrecision::TruePrecision(Precision precision)
-    : precision_(precision), dtype_(dtype_of(precision)) {}
+    : precision_(precision), dtype_(dtype_of(precision)) {
+  switch (precision) {
+    case Precision::k64True:
+    case Precision::k16True:
+    case Precision::kBF16True:
+      return;
+    default:
+      throw ConfigError({.where = "TruePrecision",
+                         .what = "it is for other settings",
+                         .got = "\"" + std::string(to_string(precision)) + "\"",
+                         .expected = "64-true, 16-true or bf16-true"});
+  }
+}
 
 std::string_view TruePrecision::name() const {
   return precision_ == Precision::k64True ? "DoublePrecision" : "HalfPrecision";

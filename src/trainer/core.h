@@ -115,6 +115,10 @@ class TrainerCore {
     const int64_t own = optimizer_entries[k].every_n_batches;
     return own != 1 ? own : options.accumulate_grad_batches;
   }
+  /// Whether the k-th optimizer steps on the `ready`-th batch of an epoch.
+  bool window_ends(std::size_t k, int64_t ready, bool last) const {
+    return last || ready % window(k) == 0;
+  }
   /// Of so many batches of an epoch, those on which an optimizer steps.
   int64_t stepping_batches(int64_t batches) const;
   /// How the optimizer's gradients are to be clipped.

@@ -13,7 +13,7 @@ namespace bolt::detail {
 bool FitLoop::steps_now(std::size_t k) const {
   if (core_.forward_only) return false;
   const int64_t ready = core_.progress.batches.counts.current.ready;
-  return ready % core_.window(k) == 0 || last_batch_reached();
+  return core_.window_ends(k, ready, last_batch_reached());
 }
 
 bool FitLoop::should_accumulate() const {

@@ -4,30 +4,15 @@
 #include <torch/optim/lbfgs.h>
 #include <torchbolt/core/error.h>
 
-#include <unordered_set>
-
+#include "optim/parameter_set.h"
 #include "trainer/checks.h"
 #include "trainer/core.h"
 
 namespace bolt::detail {
 namespace {
 
-using Parameters = std::unordered_set<const at::TensorImpl*>;
-
-template <class F>
-void for_each_parameter(torch::optim::Optimizer& optimizer, F&& call) {
-  for (auto& group : optimizer.param_groups()) {
-    for (at::Tensor& parameter : group.params()) call(parameter);
-  }
-}
-
-Parameters parameters_of(torch::optim::Optimizer& optimizer) {
-  Parameters all;
-  for_each_parameter(optimizer, [&](const at::Tensor& parameter) {
-    all.insert(parameter.unsafeGetTensorImpl());
-  });
-  return all;
-}
+using optim::detail::parameters_of;
+using optim::detail::ParameterSet;
 
 }  // namespace
 
@@ -90,13 +75,15 @@ void ManualOptimization::toggle(torch::optim::Optimizer& optimizer) {
                            "call untoggle_optimizer() before, or use "
                            "toggled_optimizer(), which ends with its scope"});
   }
-  const Parameters own = parameters_of(optimizer);
-  Parameters seen;
+  const ParameterSet own = parameters_of(optimizer);
+  ParameterSet seen;
   for (const auto& each : core_.optimizers) {
-    for_each_parameter(*each, [&](at::Tensor& parameter) {
-      if (!seen.insert(parameter.unsafeGetTensorImpl()).second) return;
-      toggled_.push_back({parameter, parameter.requires_grad()});
-    });
+    for (auto& group : each->param_groups()) {
+      for (at::Tensor& parameter : group.params()) {
+        if (!seen.insert(parameter.unsafeGetTensorImpl()).second) continue;
+        toggled_.push_back({parameter, parameter.requires_grad()});
+      }
+    }
   }
   for (const at::TensorImpl* parameter : own) {
     if (seen.contains(parameter)) continue;
@@ -113,7 +100,7 @@ void ManualOptimization::toggle(torch::optim::Optimizer& optimizer) {
 
 // What the toggled optimizer's own parameters are by now, stays.
 void ManualOptimization::untoggle(torch::optim::Optimizer& optimizer) {
-  const Parameters own = parameters_of(optimizer);
+  const ParameterSet own = parameters_of(optimizer);
   for (Toggled& each : toggled_) {
     if (own.contains(each.parameter.unsafeGetTensorImpl())) continue;
     each.parameter.set_requires_grad(each.required_grad);

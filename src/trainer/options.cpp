@@ -3,8 +3,6 @@
 #include <torchbolt/core/files.h>
 #include <torchbolt/trainer/options.h>
 
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -13,16 +11,6 @@
 #include "trainer/core.h"
 
 namespace bolt {
-
-std::string BatchLimit::text() const {
-  if (is_count()) return std::to_string(count());
-  std::array<char, 32> text{};
-  const auto end =
-      std::to_chars(text.data(), text.data() + text.size(), share()).ptr;
-  std::string number(text.data(), end);
-  if (number.find_first_of(".en") == std::string::npos) number += ".0";
-  return number;
-}
 
 TimeSpan::TimeSpan(std::chrono::duration<long double, std::nano> time) {
   if (std::isnan(time.count())) {

@@ -30,9 +30,9 @@ int64_t TrainerCore::stepping_batches(int64_t batches) const {
   if (optimizer_entries.size() == 1) return each(window(0));
   int64_t steps = 0;
   for (int64_t ready = 1; ready <= batches; ++ready) {
-    bool due = ready == batches;
+    bool due = false;
     for (std::size_t k = 0; k < optimizer_entries.size() && !due; ++k) {
-      due = ready % window(k) == 0;
+      due = window_ends(k, ready, ready == batches);
     }
     steps += due ? 1 : 0;
   }
@@ -68,7 +68,7 @@ int64_t TrainerCore::schedule_steps(const LRSchedulerConfig& config,
   const int64_t of_epoch = stepping_batches(batches);
   for (int64_t ready = 1; ready <= batches; ++ready) {
     const auto due = [&](std::size_t k) {
-      return ready % window(k) == 0 || ready == batches;
+      return window_ends(k, ready, ready == batches);
     };
     bool some = false;
     for (std::size_t k = 0; k < optimizers.size(); ++k) some = some || due(k);

@@ -11,26 +11,12 @@
 
 #include "support/fake_clock.h"
 #include "support/models.h"
+#include "support/row_logger.h"
 
 // Whether a run that is split by saving and loading all state equals the run
 // that is not, to the last bit.
 
 namespace bolt::testing {
-
-/// Keeps all that it gets.
-struct RowLogger final : Logger {
-  struct Row {
-    int64_t step;
-    MetricMap values;
-    friend bool operator==(const Row&, const Row&) = default;
-  };
-  std::string name() const override { return ""; }
-  std::string version() const override { return ""; }
-  void log_metrics(const MetricMap& metrics, int64_t step) override {
-    rows.push_back({step, metrics});
-  }
-  std::vector<Row> rows{};
-};
 
 /// Has what a run can forget: random numbers in the forward pass, running
 /// statistics, an optimizer with moments, and a learning rate that moves. A

@@ -4,6 +4,7 @@
 
 #include "support/errors.h"
 #include "support/models.h"
+#include "support/row_logger.h"
 
 namespace bolt {
 namespace {
@@ -14,19 +15,16 @@ using testing::line_batches;
 using testing::message_of;
 using testing::quiet;
 
-struct Kept final : Logger {
-  std::string name() const override { return ""; }
-  std::string version() const override { return ""; }
+struct Kept final : testing::RowLogger {
   void log_metrics(const MetricMap& metrics, int64_t step) override {
+    RowLogger::log_metrics(metrics, step);
     for (const auto& [key, value] : metrics) {
-      if (key.starts_with("DeviceStatsMonitor.")) rows.push_back({key, step});
-      latest[key] = value;
+      if (key.starts_with("DeviceStatsMonitor.")) keys.push_back({key, step});
     }
   }
-  std::vector<std::pair<std::string, int64_t>> rows{};
-  MetricMap latest{};
+  std::vector<std::pair<std::string, int64_t>> keys{};
 };
-using Rows = decltype(Kept::rows);
+using Rows = decltype(Kept::keys);
 
 std::shared_ptr<Kept> run(DeviceStatsMonitorOptions monitor, int64_t every) {
   const auto kept = std::make_shared<Kept>();
@@ -60,7 +58,7 @@ TEST(DeviceStatsMonitor, SendsWhenLoggingIsDue) {
   const auto key = [](const std::string& hook) {
     return "DeviceStatsMonitor." + hook + "/cpu_percent";
   };
-  EXPECT_EQ(kept->rows, (Rows{{key("on_train_batch_start"), 1},
+  EXPECT_EQ(kept->keys, (Rows{{key("on_train_batch_start"), 1},
                               {key("on_train_batch_end"), 1},
                               {key("on_train_batch_start"), 3},
                               {key("on_train_batch_end"), 3},
@@ -71,7 +69,7 @@ TEST(DeviceStatsMonitor, SendsWhenLoggingIsDue) {
 }
 
 TEST(DeviceStatsMonitor, CanBeTurnedOffForTheProcessor) {
-  EXPECT_TRUE(run({.cpu_stats = false}, 1)->rows.empty());
+  EXPECT_TRUE(run({.cpu_stats = false}, 1)->keys.empty());
 }
 
 TEST(DeviceStatsMonitor, RefusesWhatIsntThere) {

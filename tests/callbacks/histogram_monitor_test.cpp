@@ -7,6 +7,7 @@
 #include "support/errors.h"
 #include "support/log_capture.h"
 #include "support/models.h"
+#include "support/row_logger.h"
 
 namespace bolt {
 namespace {
@@ -51,34 +52,21 @@ TEST(Histogram, TakesWhatThereIs) {
                ConfigError);
 }
 
-struct Keeps final : Logger {
+struct Keeps final : testing::RowLogger {
   struct Entry {
     std::string name;
     int64_t step;
     Histogram histogram;
   };
-  std::string name() const override { return ""; }
-  std::string version() const override { return ""; }
-  void log_metrics(const MetricMap& metrics, int64_t) override {
-    for (const auto& [key, value] : metrics) latest[key] = value;
-  }
   bool logs_histograms() const override { return true; }
   void log_histogram(std::string_view name, const Histogram& histogram,
                      int64_t step) override {
     entries.push_back({std::string(name), step, histogram});
   }
   std::vector<Entry> entries{};
-  MetricMap latest{};
 };
 
-struct Plain final : Logger {
-  std::string name() const override { return "plain"; }
-  std::string version() const override { return ""; }
-  void log_metrics(const MetricMap& metrics, int64_t) override {
-    for (const auto& [key, value] : metrics) latest[key] = value;
-  }
-  MetricMap latest{};
-};
+struct Plain final : testing::RowLogger {};
 
 TEST(HistogramMonitor, ShowsWeightsAndGradientsOfItsSteps) {
   const auto keeps = std::make_shared<Keeps>();

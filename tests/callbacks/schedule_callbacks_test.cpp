@@ -2,6 +2,7 @@
 
 #include "support/errors.h"
 #include "support/models.h"
+#include "support/row_logger.h"
 
 // The callbacks that change, and report, how the optimizer goes.
 
@@ -68,19 +69,17 @@ TEST(GradientAccumulationScheduler, RefusesWhatContradicts) {
                   {"optimizes by hand"}));
 }
 
-struct Kept final : Logger {
-  std::string name() const override { return ""; }
-  std::string version() const override { return ""; }
+struct Kept final : testing::RowLogger {
   void log_metrics(const MetricMap& metrics, int64_t step) override {
     for (const auto& [key, value] : metrics) {
       if (key.starts_with("lr") || key.starts_with("x/")) {
-        rows.emplace_back(key, step, value);
+        rates.emplace_back(key, step, value);
       }
     }
   }
-  std::vector<std::tuple<std::string, int64_t, double>> rows{};
+  std::vector<std::tuple<std::string, int64_t, double>> rates{};
 };
-using Rows = decltype(Kept::rows);
+using Rows = decltype(Kept::rates);
 
 // torch's StepLR halves for the first time at its second step.
 struct Scheduled : Line {
@@ -114,7 +113,7 @@ Rows rows_of(Scheduled& module, LearningRateMonitorOptions monitor,
   options.callbacks = {LearningRateMonitor(std::move(monitor))};
   Trainer trainer(options);
   trainer.fit(module, line_batches(2));
-  return kept->rows;
+  return kept->rates;
 }
 
 TEST(LearningRateMonitor, LogsEachScheduleWhenItSteps) {
@@ -169,7 +168,7 @@ TEST(LearningRateMonitor, NumbersOptimizersOfOneClass) {
   options.callbacks = {
       LearningRateMonitor({.logging_interval = Interval::kEpoch})};
   Trainer(options).fit(model, line_batches(1));
-  EXPECT_EQ(kept->rows, (Rows{{"lr-SGD", 0, 0.5}, {"lr-SGD-1", 0, 0.25}}));
+  EXPECT_EQ(kept->rates, (Rows{{"lr-SGD", 0, 0.5}, {"lr-SGD-1", 0, 0.25}}));
 }
 
 TEST(LearningRateMonitor, KnowsTheMomentumOfOurOptimizers) {
@@ -186,9 +185,9 @@ TEST(LearningRateMonitor, KnowsTheMomentumOfOurOptimizers) {
                            .log_momentum = true,
                            .log_weight_decay = true})};
   Trainer(options).fit(model, line_batches(1));
-  EXPECT_EQ(kept->rows, (Rows{{"lr-AdamW", 0, 1e-3},
-                              {"lr-AdamW-momentum", 0, 0.8},
-                              {"lr-AdamW-weight_decay", 0, 0.25}}));
+  EXPECT_EQ(kept->rates, (Rows{{"lr-AdamW", 0, 1e-3},
+                               {"lr-AdamW-momentum", 0, 0.8},
+                               {"lr-AdamW-weight_decay", 0, 0.25}}));
 }
 
 TEST(LearningRateMonitor, KnowsTheMomentumOfTorchsOptimizers) {
@@ -206,8 +205,8 @@ TEST(LearningRateMonitor, KnowsTheMomentumOfTorchsOptimizers) {
                              .log_momentum = true,
                              .log_weight_decay = true})};
     Trainer(options).fit(model, line_batches(1));
-    return std::pair(std::get<2>(kept->rows.at(1)),
-                     std::get<2>(kept->rows.at(2)));
+    return std::pair(std::get<2>(kept->rates.at(1)),
+                     std::get<2>(kept->rates.at(2)));
   };
   const std::tuple betas{0.8, 0.99};
   EXPECT_EQ(extras([&](Model& m) -> OptimizerConfig {
@@ -254,10 +253,10 @@ TEST(LearningRateMonitor, NumbersSchedulesOfOneOptimizer) {
   options.log_every_n_steps = 1;
   options.callbacks = {LearningRateMonitor()};
   Trainer(options).fit(model, line_batches(1));
-  EXPECT_EQ(kept->rows, (Rows{{"lr-SGD", 0, 1.0},
-                              {"lr/first", 0, 1.0},
-                              {"lr/last-1", 0, 1.0},
-                              {"lr-SGD-1", 0, 1.0}}));
+  EXPECT_EQ(kept->rates, (Rows{{"lr-SGD", 0, 1.0},
+                               {"lr/first", 0, 1.0},
+                               {"lr/last-1", 0, 1.0},
+                               {"lr-SGD-1", 0, 1.0}}));
 }
 
 TEST(LearningRateMonitor, CanBeMonitoredAndNeedsALogger) {

@@ -3,6 +3,7 @@
 #include "support/errors.h"
 #include "support/fake_clock.h"
 #include "support/models.h"
+#include "support/row_logger.h"
 
 namespace bolt {
 namespace {
@@ -82,16 +83,14 @@ TEST(Throughput, RefusesWhatDoesntGrow) {
       ConfigError);
 }
 
-struct Kept final : Logger {
-  std::string name() const override { return ""; }
-  std::string version() const override { return ""; }
+// Only what the monitor sends.
+struct Kept final : testing::RowLogger {
   void log_metrics(const MetricMap& metrics, int64_t step) override {
     if (metrics.contains("train/time") || metrics.contains("validate/time") ||
         metrics.contains("test/time") || metrics.contains("predict/time")) {
-      rows.emplace_back(step, metrics);
+      RowLogger::log_metrics(metrics, step);
     }
   }
-  std::vector<std::pair<int64_t, MetricMap>> rows{};
 };
 
 struct Timed : Line {
@@ -121,12 +120,12 @@ TEST(ThroughputMonitor, TellsRatesOfEachStageInAFit) {
   Trainer trainer(options);
   trainer.fit(model, line_batches(2), line_batches(1));
   ASSERT_EQ(kept->rows.size(), 6);
-  EXPECT_EQ(kept->rows[0].second, (MetricMap{{"train/time", 2},
+  EXPECT_EQ(kept->rows[0].values, (MetricMap{{"train/time", 2},
                                              {"train/batches", 1},
                                              {"train/samples", 4},
                                              {"train/lengths", 40}}));
-  EXPECT_EQ(kept->rows[1].first, 1);
-  EXPECT_EQ(kept->rows[1].second,
+  EXPECT_EQ(kept->rows[1].step, 1);
+  EXPECT_EQ(kept->rows[1].values,
             (MetricMap{{"train/time", 4},
                        {"train/batches", 2},
                        {"train/samples", 8},
@@ -136,19 +135,19 @@ TEST(ThroughputMonitor, TellsRatesOfEachStageInAFit) {
                        {"train/device/items_per_sec", 20},
                        {"train/device/flops_per_sec", 500},
                        {"train/device/mfu", 0.25}}));
-  EXPECT_EQ(kept->rows[2].second.at("validate/time"), 10);
-  EXPECT_EQ(kept->rows[2].first, 1);
+  EXPECT_EQ(kept->rows[2].values.at("validate/time"), 10);
+  EXPECT_EQ(kept->rows[2].step, 1);
   // What the validation took isn't the training's.
-  EXPECT_EQ(kept->rows[3].second.at("train/time"), 6);
-  EXPECT_EQ(kept->rows[3].second.at("train/device/samples_per_sec"), 2);
+  EXPECT_EQ(kept->rows[3].values.at("train/time"), 6);
+  EXPECT_EQ(kept->rows[3].values.at("train/device/samples_per_sec"), 2);
   EXPECT_EQ(trainer.callback_metrics().at("train/batches"), 4);
 
   trainer.test(model, line_batches(2), {.verbose = false});
-  EXPECT_EQ(kept->rows.back().first, 2);
-  EXPECT_EQ(kept->rows.back().second.at("test/device/batches_per_sec"), 0.25);
-  EXPECT_FALSE(kept->rows.back().second.contains("test/device/mfu"));
+  EXPECT_EQ(kept->rows.back().step, 2);
+  EXPECT_EQ(kept->rows.back().values.at("test/device/batches_per_sec"), 0.25);
+  EXPECT_FALSE(kept->rows.back().values.contains("test/device/mfu"));
   trainer.predict(model, line_batches(2));
-  EXPECT_EQ(kept->rows.back().second.at("predict/time"), 10);
+  EXPECT_EQ(kept->rows.back().values.at("predict/time"), 10);
 }
 
 TEST(ThroughputMonitor, ReportsAStepOfSeveralBatchesOnce) {
@@ -162,8 +161,8 @@ TEST(ThroughputMonitor, ReportsAStepOfSeveralBatchesOnce) {
   options.callbacks = {ThroughputMonitor()};
   Trainer(options).fit(model, line_batches(8));
   ASSERT_EQ(kept->rows.size(), 2);
-  EXPECT_EQ(kept->rows[0].second.at("train/batches"), 4);
-  EXPECT_EQ(kept->rows[1].second.at("train/batches"), 8);
+  EXPECT_EQ(kept->rows[0].values.at("train/batches"), 4);
+  EXPECT_EQ(kept->rows[1].values.at("train/batches"), 8);
 }
 
 TEST(ThroughputMonitor, NeedsALoggerAndAWindow) {

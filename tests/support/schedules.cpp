@@ -186,8 +186,7 @@ void fill(Arguments& a, optim::SWALROptions& o) {
   a("last_epoch", o.last_epoch);
 }
 void fill(Arguments& a, optim::ReduceLROnPlateauOptions& o) {
-  a("mode", o.mode,
-    {{"min", optim::PlateauMode::kMin}, {"max", optim::PlateauMode::kMax}});
+  a("mode", o.mode, {{"min", Mode::kMin}, {"max", Mode::kMax}});
   a("factor", o.factor);
   a("patience", o.patience);
   a("threshold", o.threshold);

@@ -124,7 +124,7 @@ TEST(SchedulesInAFit, APlateauWatchesItsMonitor) {
     return [=](auto sgd) -> OptimizerConfig {
       return {sgd,
               {.scheduler = optim::ReduceLROnPlateau(
-                   sgd, {.mode = optim::PlateauMode::kMax, .patience = 0}),
+                   sgd, {.mode = Mode::kMax, .patience = 0}),
                .monitor = monitor,
                .strict = strict}};
     };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <torchbolt/core/mode.h>
 #include <torchbolt/export.h>
 #include <torchbolt/trainer/callback.h>
 
@@ -9,12 +10,6 @@
 #include <string>
 
 namespace bolt {
-
-/// Which way a monitored metric gets better.
-enum class Mode { kMin, kMax };
-
-/// "min" or "max". Throws ConfigError.
-TORCHBOLT_API Mode parse_mode(std::string_view text);
 
 /// Settings of EarlyStopping.
 struct EarlyStoppingOptions {

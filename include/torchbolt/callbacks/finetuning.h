@@ -100,7 +100,6 @@ class TORCHBOLT_API BaseFinetuning : public Callback {
   void restore_groups(torch::optim::Optimizer& optimizer, Module& module,
                       const Groups& saved) const;
   void restore_frozen(Module& module);
-  void restore_momenta();
 
   // Of each optimizer.
   std::vector<Groups> groups_{};

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <torchbolt/callbacks/early_stopping.h>
 #include <torchbolt/core/error.h>
+#include <torchbolt/core/mode.h>
 #include <torchbolt/export.h>
 #include <torchbolt/trainer/callback.h>
 

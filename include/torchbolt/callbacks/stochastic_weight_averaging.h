@@ -2,38 +2,20 @@
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
+#include <torchbolt/core/count_or_share.h>
 #include <torchbolt/export.h>
 #include <torchbolt/optim/schedules/swa_lr.h>
 #include <torchbolt/trainer/callback.h>
 
-#include <concepts>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 namespace bolt {
-
-/// An epoch: the n-th (an integer, from 1), or a share of all of them (a
-/// floating-point number): `3` is the third, `0.8` of ten the eighth.
-class TORCHBOLT_API EpochStart {
- public:
-  template <std::integral T>
-    requires(!std::same_as<T, bool>)
-  EpochStart(T epoch) : value_(static_cast<int64_t>(epoch)) {}
-  template <std::floating_point T>
-  EpochStart(T share) : value_(static_cast<double>(share)) {}
-
-  bool is_share() const { return std::holds_alternative<double>(value_); }
-  double share() const { return std::get<double>(value_); }
-  int64_t epoch() const { return std::get<int64_t>(value_); }
-
- private:
-  std::variant<int64_t, double> value_;
-};
 
 /// Settings of StochasticWeightAveraging.
 struct StochasticWeightAveragingOptions {
@@ -45,8 +27,9 @@ struct StochasticWeightAveragingOptions {
   /// The learning rate while weights are averaged: one for all parameter
   /// groups, or one for each. Required.
   std::vector<double> swa_lrs{};
-  /// The epoch in which averaging begins; a share needs a limit of epochs.
-  EpochStart swa_epoch_start = 0.8;
+  /// The epoch in which averaging begins: the n-th (`3` is the third), or a
+  /// share of all, which needs a limit of them (`0.8` of ten is the eighth).
+  CountOrShare swa_epoch_start = 0.8;
   /// Epochs in which the learning rate goes there; 0: at once.
   int64_t annealing_epochs = 10;
   optim::AnnealStrategy annealing_strategy = optim::AnnealStrategy::kCos;
@@ -102,7 +85,6 @@ class TORCHBOLT_API StochasticWeightAveraging final : public Callback {
   void update(Module& module);
   void transfer(Module& module) const;
   void begin_batch_norm_epoch(Trainer& trainer, Module& module);
-  void restore_momenta(Module& module);
   void load_average();
 
   StochasticWeightAveragingOptions options_;
@@ -114,8 +96,8 @@ class TORCHBOLT_API StochasticWeightAveraging final : public Callback {
   int64_t latest_update_epoch_ = -1;
   std::vector<std::string> names_{};
   std::vector<at::Tensor> average_{};
-  // Of the batch normalizations, in order, during their epoch.
-  std::vector<std::optional<double>> momenta_{};
+  // Of the batch normalizations, during their epoch.
+  std::map<torch::nn::Module*, std::optional<double>> momenta_{};
   std::shared_ptr<optim::SWALR> schedule_{};
   State schedule_state_{};
   State loaded_{};

@@ -22,6 +22,12 @@ constexpr std::string_view to_string(Stage stage) {
   return "?";
 }
 
+/// What the stage's loop does, as it stands in names of metrics: "train" for
+/// `fit`, else the same.
+constexpr std::string_view loop_name(Stage stage) {
+  return stage == Stage::kFit ? "train" : to_string(stage);
+}
+
 /// What a Trainer is doing at this moment. During `fit` it is `kTrain`, but
 /// `kValidate` while validating and `kSanityCheck` in the check before.
 enum class RunningStage {

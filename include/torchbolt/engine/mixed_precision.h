@@ -53,6 +53,7 @@ class TORCHBOLT_API MixedPrecision : public PrecisionPlugin {
   void check_optimizer(const torch::optim::Optimizer& optimizer) override;
   std::unique_ptr<PrecisionContext> forward_context() override;
   std::unique_ptr<PrecisionContext> backward_context() override;
+  double loss_scale() const override;
   at::Tensor pre_backward(const at::Tensor& loss) override;
   bool unscale_gradients(torch::optim::Optimizer& optimizer) override;
   void begin_step(torch::optim::Optimizer& optimizer) override;

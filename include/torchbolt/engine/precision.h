@@ -20,6 +20,9 @@ class Optimizer;
 
 namespace bolt {
 
+/// The format in which most operations compute.
+TORCHBOLT_API c10::ScalarType dtype_of(Precision precision);
+
 /// What a PrecisionPlugin sets up for a stretch of code; it ends with the
 /// object.
 class TORCHBOLT_API PrecisionContext {
@@ -90,6 +93,8 @@ class TORCHBOLT_API PrecisionPlugin {
     return nullptr;
   }
 
+  /// What `pre_backward` multiplies the loss by. May wait for the device.
+  virtual double loss_scale() const { return 1; }
   /// What to call `backward()` on in place of the loss.
   virtual at::Tensor pre_backward(const at::Tensor& loss) { return loss; }
   /// Makes the optimizer's gradients those of the loss itself, in place, unless

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <torchbolt/core/clock.h>
+#include <torchbolt/core/count_or_share.h>
 #include <torchbolt/core/signals.h>
 #include <torchbolt/engine/options.h>
 #include <torchbolt/engine/precision.h>
@@ -22,29 +23,9 @@
 
 namespace bolt {
 
-/// A number of batches (an integer) or a share of them (a floating-point
-/// number): `10` is ten batches, `1` one batch, `1.0` all, `0.1` a tenth.
-class TORCHBOLT_API BatchLimit {
- public:
-  template <std::integral T>
-    requires(!std::same_as<T, bool>)
-  BatchLimit(T count) : value_(static_cast<int64_t>(count)) {}
-  template <std::floating_point T>
-  BatchLimit(T share) : value_(static_cast<double>(share)) {}
-
-  bool is_count() const { return std::holds_alternative<int64_t>(value_); }
-  int64_t count() const { return std::get<int64_t>(value_); }
-  double share() const { return std::get<double>(value_); }
-  /// Whether it leaves nothing.
-  bool is_zero() const { return is_count() ? count() == 0 : share() == 0; }
-  /// As a person would write it: "10", "0.5", "1.0".
-  std::string text() const;
-
-  friend bool operator==(const BatchLimit&, const BatchLimit&) = default;
-
- private:
-  std::variant<int64_t, double> value_;
-};
+/// A number of batches or a share of them: `10` is ten batches, `1` one batch,
+/// `1.0` all, `0.1` a tenth.
+using BatchLimit = CountOrShare;
 
 /// A length of time: a std::chrono duration, or text "DD:HH:MM:SS". Throws
 /// ConfigError for other text.

@@ -14,9 +14,9 @@ namespace {
 const std::vector<std::string_view> kModes{"min", "max"};
 const std::vector<std::string_view> kThresholdModes{"rel", "abs"};
 
-double worst(PlateauMode mode) {
+double worst(Mode mode) {
   constexpr double kInf = std::numeric_limits<double>::infinity();
-  return mode == PlateauMode::kMin ? kInf : -kInf;
+  return mode == Mode::kMin ? kInf : -kInf;
 }
 
 }  // namespace
@@ -58,7 +58,7 @@ void ReduceLROnPlateau::step(double metric) {
 
 bool ReduceLROnPlateau::is_better(double metric) const {
   const bool relative = options_.threshold_mode == ThresholdMode::kRel;
-  if (options_.mode == PlateauMode::kMin) {
+  if (options_.mode == Mode::kMin) {
     return metric < (relative ? best_ * (1.0 - options_.threshold)
                               : best_ - options_.threshold);
   }
@@ -119,8 +119,7 @@ void ReduceLROnPlateau::load_state(const State& state) {
   options.patience = state.at("patience").as_int();
   options.cooldown = state.at("cooldown").as_int();
   options.eps = state.at("eps").as_double();
-  options.mode =
-      static_cast<PlateauMode>(index_of(state, "mode", kModes, name()));
+  options.mode = static_cast<Mode>(index_of(state, "mode", kModes, name()));
   options.threshold = state.at("threshold").as_double();
   options.threshold_mode = static_cast<ThresholdMode>(
       index_of(state, "threshold_mode", kThresholdModes, name()));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <torchbolt/core/mode.h>
 #include <torchbolt/export.h>
 #include <torchbolt/optim/optimizer_ref.h>
 #include <torchbolt/optim/per_group.h>
@@ -11,14 +12,12 @@
 
 namespace bolt::optim {
 
-/// Whether a lower or a higher metric is better.
-enum class PlateauMode { kMin, kMax };
 /// Whether a threshold is a share of the best metric, or in its unit.
 enum class ThresholdMode { kRel, kAbs };
 
 /// Settings of ReduceLROnPlateau; names and defaults are Python's.
 struct ReduceLROnPlateauOptions {
-  PlateauMode mode = PlateauMode::kMin;
+  Mode mode = Mode::kMin;
   /// A reduction multiplies the rate by it; below 1.
   double factor = 0.1;
   /// Steps without a better metric that are put up with.
