@@ -42,6 +42,13 @@ consume() { # PREFIX NAME ARGUMENT...: find_package, build, run, install, run
   cmake --install "$work/$2" --prefix "$work/$2/out" >/dev/null
   trains "$work/$2/out/bin/consumer"
 }
+# Here and below not through a pipe: with pipefail, a `grep -q` that has found its
+# line lets the writer fail.
+version_of() { # PREFIX: its command says its version
+  local said
+  said=$(cd / && "$1/bin/torchbolt" --version)
+  grep -q '^torchbolt ' <<<"$said" || fail "torchbolt --version: $said"
+}
 refused() { # TEXT ARGUMENT...: the project says that, and why
   local said
   rm -rf "$work/refused"
@@ -49,7 +56,8 @@ refused() { # TEXT ARGUMENT...: the project says that, and why
     fail "configured with ${*:2}"
   fi
   # CMake breaks lines.
-  tr -s ' \n' ' ' <<<"$said" | grep -qF "$1" || fail "'$1' isn't in: $said"
+  said=$(tr -s ' \n' ' ' <<<"$said")
+  grep -qF "$1" <<<"$said" || fail "'$1' isn't in: $said"
 }
 
 case_install() {
@@ -61,7 +69,7 @@ case_install() {
   strange=$(cd "$work/installed" && find . -type f | grep -v torchbolt || true)
   [ -z "$strange" ] || fail "installed too: $strange"
   [ -f "$work/installed/share/doc/torchbolt/LICENSE" ] || fail "no licence"
-  (cd / && "$work/installed/bin/torchbolt" --version) | grep -q '^torchbolt '
+  version_of "$work/installed"
 
   cmake --install "$build" --component torchbolt_runtime --prefix "$work/runtime" >/dev/null
   [ -x "$work/runtime/bin/torchbolt" ] || fail "no torchbolt in the runtime"
@@ -137,15 +145,17 @@ case_from_source() {
   trains "$folder/consumer"
   rm -rf "$work/installed_shared"
   cmake --install "$folder" --prefix "$work/installed_shared" >/dev/null
-  (cd / && "$work/installed_shared/bin/torchbolt" --version) | grep -q '^torchbolt '
+  version_of "$work/installed_shared"
 }
 
 # A shared one keeps spdlog and zlib to itself.
 case_find_package_shared() {
   consume "$work/installed_shared" find_package_shared \
     -DCMAKE_DISABLE_FIND_PACKAGE_spdlog=ON -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON
-  ldd "$work/find_package_shared/out/bin/consumer" |
-    grep -q "$work/installed_shared/.*libtorchbolt\.so" || fail "not shared"
+  local libraries
+  libraries=$(ldd "$work/find_package_shared/out/bin/consumer")
+  grep -q "$work/installed_shared/.*libtorchbolt\.so" <<<"$libraries" ||
+    fail "not shared: $libraries"
 }
 
 case_new() {

@@ -15,6 +15,10 @@
 #include <string>
 #include <vector>
 
+namespace torch::nn {
+class Module;
+}
+
 namespace bolt {
 
 /// Settings of StochasticWeightAveraging.
