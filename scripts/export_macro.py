@@ -100,6 +100,9 @@ def needs_macro(lines, at):
         return found.end() if plain and not is_template(lines, at) else None
     if not re.match(r"[A-Za-z_\[:]", line) or line.startswith(NO_FUNCTION):
         return None
+    # The name may stand below its type.
+    if at > 0 and re.match(MACRO + r"[^;{()]*$", lines[at - 1]):
+        return None
     if line.startswith(MACRO) or is_template(lines, at):
         return None
     text, end = statement(lines, at)

@@ -3,6 +3,7 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/number.h>
 
+#include <cmath>
 #include <concepts>
 #include <string>
 #include <string_view>
@@ -26,6 +27,12 @@ void check_option(bool good, std::string_view where, std::string_view field,
                      .got = got,
                      .expected = std::string(expected),
                      .tip = std::string(tip)});
+}
+
+/// The same for NaN and infinite ones.
+inline void check_finite(double value, std::string_view where,
+                         std::string_view field) {
+  check_option(std::isfinite(value), where, field, value, "a finite number");
 }
 
 /// Throws ConfigError for a field that has no sensible default.

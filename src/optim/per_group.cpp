@@ -1,6 +1,8 @@
 #include <torchbolt/core/error.h>
+#include <torchbolt/core/number.h>
 #include <torchbolt/optim/per_group.h>
 
+#include <cmath>
 #include <string>
 
 namespace bolt::optim {
@@ -17,6 +19,13 @@ double PerGroup::at(std::size_t group) const {
 
 std::vector<double> PerGroup::values(std::size_t groups, std::string_view where,
                                      std::string_view field) const {
+  for (const double value : values_) {
+    if (std::isfinite(value)) continue;
+    throw ConfigError({.where = std::string(where),
+                       .what = std::string(field) + " has a wrong value",
+                       .got = shortest(value),
+                       .expected = "a finite number"});
+  }
   if (single_) return std::vector<double>(groups, values_.front());
   if (values_.size() == groups) return values_;
   throw ConfigError({.where = std::string(where),

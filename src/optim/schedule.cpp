@@ -13,6 +13,14 @@ Schedule::Schedule(OptimizerRef optimizer, int64_t last_epoch)
     : optimizer_(std::move(optimizer)),
       extras_(*optimizer_),
       last_epoch_(last_epoch) {
+  constexpr int64_t kMost = int64_t{1} << 53;  // still exact as a double
+  if (last_epoch < -1 || last_epoch > kMost) {
+    throw ConfigError({.where = "last_epoch",
+                       .what = "it is out of range",
+                       .got = std::to_string(last_epoch),
+                       .expected = "-1 for a schedule that begins, or the "
+                                   "epoch to go on from"});
+  }
   const auto& groups = optimizer_->param_groups();
   for (std::size_t i = 0; i < groups.size(); ++i) {
     std::optional<double> initial = extras_.find(i, "initial_lr");
@@ -120,8 +128,8 @@ void Schedule::save(State& state) const {
 
 void Schedule::load(const State& state) {
   const std::size_t groups = optimizer_->param_groups().size();
-  base_lrs_ = doubles(state, "base_lrs", groups, name());
-  last_lr_ = doubles(state, "_last_lr", groups, name());
+  base_lrs_ = group_rates(state, "base_lrs", groups, base_lrs_, name());
+  last_lr_ = group_rates(state, "_last_lr", groups, last_lr_, name());
   last_epoch_ = state.at("last_epoch").as_int();
   step_count_ = state.at("_step_count").as_int();
 }

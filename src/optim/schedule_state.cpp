@@ -19,19 +19,45 @@ State list_of(const std::vector<double>& values) {
   return State::list({values.begin(), values.end()});
 }
 
-std::vector<double> doubles(const State& state, std::string_view key,
-                            std::size_t count, std::string_view where) {
+namespace {
+
+std::vector<double> numbers(const State& state, std::string_view key) {
   std::vector<double> values;
   for (const State& item : state.at(key).items()) {
     values.push_back(item.as_double());
   }
-  if (values.size() == count) return values;
+  return values;
+}
+
+[[noreturn]] void other_groups(std::size_t saved, std::string_view key,
+                               std::size_t groups, std::string_view where) {
   throw CheckpointError(
       {.where = std::string(where),
        .what = "the state is of an optimizer with other "
                "parameter groups",
-       .got = std::to_string(values.size()) + " values in " + std::string(key),
-       .expected = std::to_string(count)});
+       .got = std::to_string(saved) + " values in " + std::string(key),
+       .expected = std::to_string(groups)});
+}
+
+}  // namespace
+
+std::vector<double> doubles(const State& state, std::string_view key,
+                            std::size_t count, std::string_view where) {
+  std::vector<double> values = numbers(state, key);
+  if (values.size() != count) other_groups(values.size(), key, count, where);
+  return values;
+}
+
+std::vector<double> group_rates(const State& state, std::string_view key,
+                                std::size_t groups,
+                                const std::vector<double>& now,
+                                std::string_view where) {
+  std::vector<double> rates = numbers(state, key);
+  if (rates.size() > groups) other_groups(rates.size(), key, groups, where);
+  for (std::size_t i = rates.size(); i < std::min(groups, now.size()); ++i) {
+    rates.push_back(now[i]);
+  }
+  return rates;
 }
 
 std::size_t index_of(const State& state, std::string_view key,

@@ -16,6 +16,13 @@ State list_of(const std::vector<double>& values);
 /// aren't `count` of them.
 std::vector<double> doubles(const State& state, std::string_view key,
                             std::size_t count, std::string_view where);
+/// The rates of an optimizer's `groups`. A group that it got after the state
+/// was saved keeps what `now` has for it, as far as that goes. Throws
+/// CheckpointError when the state has more of them.
+std::vector<double> group_rates(const State& state, std::string_view key,
+                                std::size_t groups,
+                                const std::vector<double>& now,
+                                std::string_view where);
 
 /// The enumerator of a text in a state; `names` in the order of the
 /// enumerators.

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <limits>
+
 #include "optim/rates.h"
 
 // What schedules refuse.
@@ -170,6 +173,93 @@ TEST(ScheduleErrors, OfWarmUps) {
   EXPECT_TRUE(
       has(refused_with<WarmupLR>(O{.warmup_ratio = 0.8, .decay_ratio = 0.8}),
           {"decay_ratio", "0.8"}));
+}
+
+// A rate of NaN would end the training without a word.
+TEST(ScheduleErrors, NumbersAreFinite) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  EXPECT_TRUE(
+      has(refused_with<StepLR>(StepLROptions{.step_size = 1, .gamma = kNaN}),
+          {"StepLR", "gamma", "nan", "finite"}));
+  EXPECT_TRUE(has(refused_with<MultiStepLR>(MultiStepLROptions{.gamma = kInf}),
+                  {"MultiStepLR", "gamma", "inf"}));
+  EXPECT_TRUE(
+      has(refused_with<ExponentialLR>(ExponentialLROptions{.gamma = kNaN}),
+          {"ExponentialLR", "gamma"}));
+  EXPECT_TRUE(
+      has(refused_with<PolynomialLR>(PolynomialLROptions{.power = kNaN}),
+          {"PolynomialLR", "power"}));
+  EXPECT_TRUE(has(refused_with<CosineAnnealingLR>(
+                      CosineAnnealingLROptions{.t_max = 1, .eta_min = kNaN}),
+                  {"CosineAnnealingLR", "eta_min"}));
+  EXPECT_TRUE(
+      has(refused_with<CosineAnnealingWarmRestarts>(
+              CosineAnnealingWarmRestartsOptions{.t_0 = 1, .eta_min = kInf}),
+          {"CosineAnnealingWarmRestarts", "eta_min"}));
+  EXPECT_TRUE(has(refused_with<CyclicLR>(CyclicLROptions{
+                      .base_lr = 0.1, .max_lr = 1, .gamma = kNaN}),
+                  {"CyclicLR", "gamma"}));
+  EXPECT_TRUE(has(
+      refused_with<CyclicLR>(CyclicLROptions{.base_lr = 0.1, .max_lr = kInf}),
+      {"CyclicLR", "max_lr", "finite"}));
+  EXPECT_TRUE(has(refused_with<OneCycleLR>(
+                      OneCycleLROptions{.max_lr = kNaN, .total_steps = 3}),
+                  {"OneCycleLR", "max_lr", "nan"}));
+  EXPECT_TRUE(has(refused_with<OneCycleLR>(OneCycleLROptions{
+                      .max_lr = 1, .total_steps = 3, .pct_start = kNaN}),
+                  {"pct_start", "nan"}));
+  EXPECT_TRUE(has(refused_with<ReduceLROnPlateau>(
+                      ReduceLROnPlateauOptions{.threshold = kNaN}),
+                  {"ReduceLROnPlateau", "threshold"}));
+  EXPECT_TRUE(has(
+      refused_with<ReduceLROnPlateau>(ReduceLROnPlateauOptions{.eps = kInf}),
+      {"eps"}));
+  EXPECT_TRUE(has(
+      refused_with<ReduceLROnPlateau>(ReduceLROnPlateauOptions{.min_lr = kNaN}),
+      {"min_lr"}));
+  EXPECT_TRUE(has(refused_with<SWALR>(SWALROptions{.swa_lr = kInf}),
+                  {"SWALR", "swa_lr"}));
+  EXPECT_TRUE(has(refused_with<WarmupLR>(WarmupLROptions{.warmup_ratio = kNaN}),
+                  {"WarmupLR", "warmup_ratio"}));
+  EXPECT_TRUE(has(refused_with<LinearLR>(LinearLROptions{.end_factor = kNaN}),
+                  {"LinearLR", "end_factor"}));
+  // As in Python, the end of a cycle may be no rate at all.
+  const auto optimizer = sgd();
+  OneCycleLR cycle(optimizer, {.max_lr = 1,
+                               .total_steps = 2,
+                               .pct_start = 0.5,
+                               .final_div_factor = kInf});
+  cycle.step();
+  EXPECT_EQ(lr_of(*optimizer), 0);
+}
+
+TEST(ScheduleErrors, CountsThatAreTooLarge) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  EXPECT_TRUE(has(refused_with<OneCycleLR>(OneCycleLROptions{
+                      .max_lr = 1, .epochs = kMost / 2, .steps_per_epoch = 3}),
+                  {"OneCycleLR", "epochs", "steps_per_epoch = 3"}));
+  EXPECT_TRUE(has(
+      refused_with<StepLR>(StepLROptions{.step_size = 1, .last_epoch = kMost}),
+      {"last_epoch"}));
+  EXPECT_TRUE(
+      has(refused_with<StepLR>(StepLROptions{.step_size = 1, .last_epoch = -2}),
+          {"last_epoch", "-2"}));
+  // Cycles so long that they don't end are none.
+  const auto one = sgd();
+  CosineAnnealingLR cosine(one, {.t_max = kMost});
+  for (int k = 0; k < 3; ++k) cosine.step();
+  EXPECT_DOUBLE_EQ(lr_of(*one), 0.1);
+  const auto two = sgd();
+  CosineAnnealingWarmRestarts restarts(two, {.t_0 = 1, .t_mult = kMost});
+  for (int k = 0; k < 3; ++k) restarts.step();
+  EXPECT_DOUBLE_EQ(lr_of(*two), 0.1);
+  restarts.step(8e15);
+  EXPECT_NEAR(lr_of(*two), 0.1, 1e-6);
+  const auto three = sgd();
+  WarmupLR warmup(three, {.warmup_ratio = 1, .total_steps = kMost});
+  for (int k = 0; k < 3; ++k) warmup.step();
+  EXPECT_NEAR(lr_of(*three), 0, 1e-12);
 }
 
 TEST(ScheduleErrors, OfComposites) {

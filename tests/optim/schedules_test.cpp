@@ -24,9 +24,10 @@ TEST(ScheduleState, OfSomethingElseChangesNothing) {
   schedule.step();
   const std::string before = schedule.state().to_string();
   const auto one_group = sgd();
+  const auto three_groups = sgd(0.1, 3);
   const State bad[] = {State(), State::map(), State(3.0),
                        StepLR(one_group, {.step_size = 2}).state(),
-                       CosineAnnealingLR(one_group, {.t_max = 5}).state()};
+                       CosineAnnealingLR(three_groups, {.t_max = 5}).state()};
   for (const State& state : bad) {
     EXPECT_THROW(schedule.load_state(state), Error) << state.to_string();
     EXPECT_EQ(schedule.state().to_string(), before);
@@ -47,6 +48,87 @@ TEST(ScheduleState, OfACompositeWithOtherParts) {
   EXPECT_TRUE(
       has(message_of<CheckpointError>([&] { one.load_state(two.state()); }),
           {"ChainedScheduler", "another number of schedules"}));
+}
+
+// As Python's does where it doesn't fail.
+TEST(ScheduleState, OfFewerGroupsLeavesTheNewOnesTheirRates) {
+  const auto one = sgd(1);
+  const auto two = sgd(1);
+  two->add_param_group({.parameters = {parameter({3})}, .lr = 0.25});
+  StepLR step(one, {.step_size = 1, .gamma = 0.5});
+  LambdaLR lambda(one, {.lr_lambda = [](int64_t n) { return 1.0 / (n + 1); }});
+  step.step();
+  lambda.step();
+  StepLR into_step(two, {.step_size = 3, .gamma = 0.125});
+  into_step.load_state(step.state());
+  EXPECT_EQ(into_step.last_lr(), (std::vector{0.5, 0.25}));
+  EXPECT_EQ(into_step.base_lrs(), (std::vector{1.0, 0.25}));
+  into_step.step();
+  EXPECT_EQ(into_step.last_lr(), (std::vector{0.5, 0.125}));
+  two->param_groups()[0].options().set_lr(1);
+  LambdaLR into_lambda(two, {.lr_lambda = [](int64_t) { return 0.5; }});
+  into_lambda.load_state(lambda.state());
+  into_lambda.step();
+  EXPECT_EQ(into_lambda.last_lr(), (std::vector{0.5, 0.125}));
+
+  ReduceLROnPlateau plateau(one, {.factor = 0.5, .patience = 0});
+  plateau.step(1.0);
+  ReduceLROnPlateau into_plateau(two);
+  into_plateau.load_state(plateau.state());
+  const double before = lr_of(*two, 1);
+  into_plateau.step(2.0);
+  EXPECT_EQ(lr_of(*two, 1), before / 2);
+}
+
+TEST(ScheduleState, OfACycleKnowsEachGroup) {
+  const auto one = sgd(1);
+  const auto two = sgd(1, 2);
+  CyclicLR cycle(one, {.base_lr = 0.1, .max_lr = 1});
+  CyclicLR into(two, {.base_lr = 0.1, .max_lr = 1});
+  EXPECT_TRUE(
+      has(message_of<CheckpointError>([&] { into.load_state(cycle.state()); }),
+          {"CyclicLR", "other parameter groups", "1 values in max_lrs"}));
+}
+
+// -- where Python has no answer ----------------------------------------------
+
+TEST(Schedules, APhaseOfOneStepIsOverAtOnce) {
+  const auto optimizer = sgd();
+  OneCycleLR schedule(optimizer,
+                      {.max_lr = 1, .total_steps = 3, .pct_start = 1.0 / 3});
+  EXPECT_EQ(lr_of(*optimizer), 1) << "the way up is one step";
+  schedule.step();
+  EXPECT_GT(lr_of(*optimizer), 0.1);
+  EXPECT_LT(lr_of(*optimizer), 1);
+  schedule.step();
+  EXPECT_NEAR(lr_of(*optimizer), 1 / 25.0 / 1e4, 1e-12);
+}
+
+TEST(Schedules, ASequenceBeginsCompositesInTheMiddleOfARun) {
+  const auto optimizer = sgd(1);
+  const auto inner = std::make_shared<SequentialLR>(
+      optimizer, SequentialLROptions{
+                     .schedulers = {ExponentialLR(optimizer, {.gamma = 0.5}),
+                                    ConstantLR(optimizer, {.factor = 0.125,
+                                                           .total_iters = 9})},
+                     .milestones = {2}});
+  const auto chained = std::make_shared<ChainedScheduler>(
+      optimizer,
+      ChainedSchedulerOptions{
+          .schedulers = {
+              ExponentialLR(optimizer, {.gamma = 0.5}),
+              ConstantLR(optimizer, {.factor = 0.5, .total_iters = 9})}});
+  SequentialLR outer(
+      optimizer,
+      {.schedulers = {ConstantLR(optimizer, {.factor = 0.75, .total_iters = 9}),
+                      inner, chained},
+       .milestones = {2, 5}});
+  std::vector<double> rates{lr_of(*optimizer)};
+  for (int k = 0; k < 6; ++k) {
+    outer.step();
+    rates.push_back(lr_of(*optimizer));
+  }
+  EXPECT_EQ(rates, (std::vector{0.75, 0.75, 1.0, 0.5, 0.125, 0.5, 0.25}));
 }
 
 // -- first rates -------------------------------------------------------------

@@ -33,7 +33,7 @@ class TORCHBOLT_API PerGroup {
   /// The number of a group. Throws ConfigError when there is none for it.
   double at(std::size_t group) const;
   /// One number for each of `groups` groups. Throws ConfigError, naming the
-  /// class and the field, when there are more or fewer.
+  /// class and the field, when there are more or fewer, or one isn't finite.
   std::vector<double> values(std::size_t groups, std::string_view where,
                              std::string_view field) const;
 

@@ -68,8 +68,10 @@ class TORCHBOLT_API Schedule {
   /// themselves are in the optimizer's state: save and load both.
   State state() const;
   /// Takes what `state()`, or Python's `state_dict()`, gave; the settings too.
-  /// It doesn't touch the optimizer. Throws CheckpointError, and changes
-  /// nothing, when the state is of something else.
+  /// It doesn't touch the optimizer. A group that the optimizer got after the
+  /// state was saved begins with the rate that it has, except in cycles
+  /// (CyclicLR, OneCycleLR) and SWALR, which know each group. Throws
+  /// CheckpointError, and changes nothing, when the state is of something else.
   void load_state(const State& state);
 
  protected:

@@ -1,3 +1,4 @@
+#include <torch/optim/optimizer.h>
 #include <torchbolt/optim/schedules/chained_scheduler.h>
 
 #include <utility>
@@ -45,7 +46,8 @@ void ChainedScheduler::save(State& state) const {
 }
 
 void ChainedScheduler::load(const State& state) {
-  set_last_lr(doubles(state, "_last_lr", last_lr().size(), name()));
+  set_last_lr(group_rates(state, "_last_lr", target().param_groups().size(),
+                          last_lr(), name()));
   load_parts(state);
 }
 

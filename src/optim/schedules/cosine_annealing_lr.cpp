@@ -16,6 +16,7 @@ CosineAnnealingLR::CosineAnnealingLR(OptimizerRef optimizer,
     : Schedule(std::move(optimizer), options.last_epoch), options_(options) {
   check_option(options.t_max >= 1, name(), "t_max", options.t_max,
                "at least 1");
+  check_finite(options_.eta_min, name(), "eta_min");
   initial_step();
 }
 
@@ -26,7 +27,8 @@ void CosineAnnealingLR::get_lr(std::vector<double>& lrs) {
   const auto epoch = static_cast<double>(last_epoch());
   if (step_count() == 1 && last_epoch() > 0) {
     get_closed_form_lr(lrs);
-  } else if ((last_epoch() - 1 - options_.t_max) % (2 * options_.t_max) == 0) {
+  } else if ((last_epoch() - 1) % options_.t_max == 0 &&
+             (last_epoch() - 1) / options_.t_max % 2 == 1) {
     // Up again from the lowest rate, where the quotient below is 0 / 0.
     for (std::size_t i = 0; i < lrs.size(); ++i) {
       lrs[i] += (base_lrs()[i] - low) * (1 - std::cos(pi / t_max)) / 2;

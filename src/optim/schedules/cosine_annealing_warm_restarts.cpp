@@ -34,6 +34,7 @@ CosineAnnealingWarmRestarts::CosineAnnealingWarmRestarts(
       t_i_(options.t_0) {
   check_option(t_0_ >= 1, name(), "t_0", t_0_, "at least 1");
   check_option(t_mult_ >= 1, name(), "t_mult", t_mult_, "at least 1");
+  check_finite(eta_min_, name(), "eta_min");
   initial_step();
 }
 

@@ -34,6 +34,7 @@ OptimizerRef prepared(OptimizerRef optimizer, const CyclicLROptions& options) {
                options.step_size_up, "at least 1");
   const int64_t down = options.step_size_down.value_or(1);
   check_option(down >= 1, kName, "step_size_down", down, "at least 1");
+  check_finite(options.gamma, kName, "gamma");
   if (options.cycle_momentum) check_momentum(*optimizer, kName);
   for (std::size_t i = 0; i < groups.size() && options.last_epoch == -1; ++i) {
     groups[i].options().set_lr(base_lrs[i]);

@@ -12,6 +12,7 @@ ExponentialLR::ExponentialLR(OptimizerRef optimizer,
     : Schedule(std::move(optimizer), options.last_epoch),
       gamma_(options.gamma.value_or(1)) {
   check_given(options.gamma.has_value(), name(), "gamma", ".gamma = 0.95");
+  check_finite(gamma_, name(), "gamma");
   initial_step();
 }
 

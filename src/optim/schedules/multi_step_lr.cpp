@@ -12,6 +12,7 @@ MultiStepLR::MultiStepLR(OptimizerRef optimizer, MultiStepLROptions options)
     : Schedule(std::move(optimizer), options.last_epoch),
       gamma_(options.gamma) {
   check_milestones(options.milestones, name());
+  check_finite(gamma_, name(), "gamma");
   for (const int64_t milestone : options.milestones) ++milestones_[milestone];
   initial_step();
 }

@@ -31,7 +31,13 @@ int64_t steps_of(const OneCycleLROptions& options) {
                "at least 1");
   check_option(*options.steps_per_epoch >= 1, kName, "steps_per_epoch",
                *options.steps_per_epoch, "at least 1");
-  return *options.epochs * *options.steps_per_epoch;
+  int64_t steps = 0;
+  check_option(!__builtin_mul_overflow(*options.epochs,
+                                       *options.steps_per_epoch, &steps),
+               kName, "epochs", *options.epochs,
+               "fewer, with steps_per_epoch = " +
+                   std::to_string(*options.steps_per_epoch));
+  return steps;
 }
 
 const char* extra_of(const State& phase, std::string_view key) {

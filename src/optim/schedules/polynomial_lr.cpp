@@ -13,6 +13,7 @@ PolynomialLR::PolynomialLR(OptimizerRef optimizer, PolynomialLROptions options)
     : Schedule(std::move(optimizer), options.last_epoch), options_(options) {
   check_option(options.total_iters >= 1, name(), "total_iters",
                options.total_iters, "at least 1");
+  check_finite(options_.power, name(), "power");
   initial_step();
 }
 

@@ -32,6 +32,8 @@ ReduceLROnPlateau::ReduceLROnPlateau(OptimizerRef optimizer,
                "at least 0");
   check_option(options_.cooldown >= 0, name(), "cooldown", options_.cooldown,
                "at least 0");
+  check_finite(options_.threshold, name(), "threshold");
+  check_finite(options_.eps, name(), "eps");
   options_.min_lr.values(optimizer_->param_groups().size(), name(), "min_lr");
   note_lrs();
 }
@@ -113,9 +115,9 @@ void ReduceLROnPlateau::load_state(const State& state) {
   ReduceLROnPlateauOptions& options = next.options_;
   options.factor = state.at("factor").as_double();
   const State& single = state.at("default_min_lr");
-  std::vector<double> min_lrs = doubles(state, "min_lrs", count, name());
-  options.min_lr = single.is_none() ? PerGroup(std::move(min_lrs))
-                                    : PerGroup(single.as_double());
+  options.min_lr = single.is_none()
+                       ? PerGroup(doubles(state, "min_lrs", count, name()))
+                       : PerGroup(single.as_double());
   options.patience = state.at("patience").as_int();
   options.cooldown = state.at("cooldown").as_int();
   options.eps = state.at("eps").as_double();
@@ -124,7 +126,7 @@ void ReduceLROnPlateau::load_state(const State& state) {
   options.threshold_mode = static_cast<ThresholdMode>(
       index_of(state, "threshold_mode", kThresholdModes, name()));
   next.last_epoch_ = state.at("last_epoch").as_int();
-  next.last_lr_ = doubles(state, "_last_lr", count, name());
+  next.last_lr_ = group_rates(state, "_last_lr", count, last_lr_, name());
   next.best_ = state.at("best").as_double();
   next.cooldown_counter_ = state.at("cooldown_counter").as_int();
   next.num_bad_epochs_ = state.at("num_bad_epochs").as_int();

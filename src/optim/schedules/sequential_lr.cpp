@@ -79,7 +79,8 @@ void SequentialLR::load(const State& state) {
                            .expected = std::to_string(milestones_.size())});
   }
   const int64_t epoch = state.at("last_epoch").as_int();
-  set_last_lr(doubles(state, "_last_lr", last_lr().size(), name()));
+  set_last_lr(group_rates(state, "_last_lr", target().param_groups().size(),
+                          last_lr(), name()));
   load_parts(state);
   milestones_ = std::move(milestones);
   set_last_epoch(epoch);

@@ -12,6 +12,7 @@ StepLR::StepLR(OptimizerRef optimizer, StepLROptions options)
     : Schedule(std::move(optimizer), options.last_epoch), options_(options) {
   check_option(options.step_size >= 1, name(), "step_size", options.step_size,
                "at least 1");
+  check_finite(options_.gamma, name(), "gamma");
   initial_step();
 }
 

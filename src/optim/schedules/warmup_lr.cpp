@@ -29,7 +29,8 @@ void check_one(bool both, const std::string& steps, const std::string& ratio) {
 }
 
 int64_t share_of(double share, int64_t steps) {
-  return std::llround(share * static_cast<double>(steps));
+  // All of the largest number wouldn't fit: as a double it is rounded up.
+  return share == 1 ? steps : std::llround(share * static_cast<double>(steps));
 }
 
 void check(const WarmupLROptions& o) {
@@ -113,7 +114,7 @@ double WarmupLR::factor() const {
   if (decay_steps_ == 0 || into <= 0) return 1;
   const double share = std::min(
       1.0, static_cast<double>(into) / static_cast<double>(decay_steps_));
-  return anneal(o.decay, 1, o.end_factor, share);
+  return anneal(decay(), 1, o.end_factor, share);
 }
 
 void WarmupLR::get_lr(std::vector<double>& lrs) {
@@ -126,7 +127,7 @@ void WarmupLR::save(State& state) const {
   state["total_steps"] = o.total_steps ? State(*o.total_steps) : State();
   state["warmup_steps"] = warmup_steps_;
   state["decay_steps"] = decay_steps_;
-  state["decay"] = kAnnealNames[static_cast<std::size_t>(o.decay)];
+  state["decay"] = kAnnealNames[static_cast<std::size_t>(decay())];
   state["start_factor"] = o.start_factor;
   state["end_factor"] = o.end_factor;
   Schedule::save(state);

@@ -8,7 +8,8 @@
 
 namespace bolt::optim {
 
-/// Settings of WarmupLR.
+/// Settings of WarmupLR, and of the functions that make one: `warmup_cosine`,
+/// `warmup_linear`, `warmup_stable_decay`.
 struct WarmupLROptions {
   /// Steps in which the rate goes up in a straight line; 0: none.
   int64_t warmup_steps = 0;
@@ -17,12 +18,14 @@ struct WarmupLROptions {
   /// All steps, warm-up and decay included. None: the Trainer says it, from
   /// `estimated_stepping_batches()`.
   std::optional<int64_t> total_steps{};
-  /// The last steps, in which the rate goes down; none: all after the warm-up.
+  /// The last steps, in which the rate goes down; none: all after the warm-up
+  /// (`warmup_stable_decay`: a tenth of all).
   std::optional<int64_t> decay_steps{};
   /// The same as a share of all steps, 0 to 1; instead of decay_steps.
   std::optional<double> decay_ratio{};
-  /// The form of the decay.
-  AnnealStrategy decay = AnnealStrategy::kCos;
+  /// The form of the decay; none: what the function's name says, a straight
+  /// line in `warmup_stable_decay`, else a cosine.
+  std::optional<AnnealStrategy> decay{};
   /// What the rate is multiplied by at the first step of the warm-up; 0 to 1.
   double start_factor = 0;
   /// What it is multiplied by at the end, and from there on; 0 to 1.
@@ -59,6 +62,9 @@ class TORCHBOLT_API WarmupLR final : public Schedule {
 
  private:
   void begin();
+  AnnealStrategy decay() const {
+    return options_.decay.value_or(AnnealStrategy::kCos);
+  }
   double factor() const;
   void get_lr(std::vector<double>& lrs) override;
   void save(State& state) const override;
