@@ -1,5 +1,5 @@
 #include <torch/optim/optimizer.h>
-#include <torchbolt/callbacks/finetuning.h>
+#include <torchbolt/callbacks/backbone_finetuning.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/core/number.h>

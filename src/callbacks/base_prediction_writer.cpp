@@ -1,5 +1,5 @@
 #include <ATen/ATen.h>
-#include <torchbolt/callbacks/prediction_writer.h>
+#include <torchbolt/callbacks/base_prediction_writer.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/trainer/trainer.h>
 

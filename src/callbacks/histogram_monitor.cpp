@@ -60,9 +60,29 @@ void HistogramMonitor::setup(Trainer& trainer, Module&, Stage stage) {
   }
 }
 
+void HistogramMonitor::on_fit_start(Trainer& trainer, Module&) {
+  const std::size_t optimizers = trainer.optimizers().size();
+  if (std::exchange(restarting_, false) && shown_.size() == optimizers) return;
+  shown_.assign(optimizers, trainer.global_step() / options_.every_n_steps);
+}
+
+// Optimizers that take turns may never meet the n-th step itself, and LBFGS
+// comes here several times in one.
+bool HistogramMonitor::is_due(Trainer& trainer,
+                              const torch::optim::Optimizer& optimizer) {
+  const auto& optimizers = trainer.optimizers();
+  const auto found = std::ranges::find_if(
+      optimizers, [&](const auto& own) { return own.get() == &optimizer; });
+  if (found == optimizers.end()) return false;
+  const auto k = static_cast<std::size_t>(found - optimizers.begin());
+  if (k >= shown_.size()) shown_.resize(k + 1);  // a state of fewer came
+  const int64_t due = (trainer.global_step() + 1) / options_.every_n_steps;
+  return due > std::exchange(shown_[k], due);
+}
+
 void HistogramMonitor::on_before_optimizer_step(
     Trainer& trainer, Module& module, torch::optim::Optimizer& optimizer) {
-  if ((trainer.global_step() + 1) % options_.every_n_steps != 0) return;
+  if (!is_due(trainer, optimizer)) return;
   const auto own = optim::detail::parameters_of(optimizer);
   for (const auto& item : module.named_parameters()) {
     const at::Tensor& p = item.value();
@@ -102,6 +122,18 @@ void HistogramMonitor::send_scalars(Trainer& trainer, const std::string& name,
     metrics[name + "/norm"] = std::sqrt(histogram.sum_of_squares);
   }
   trainer.report(metrics);
+}
+
+State HistogramMonitor::state() const {
+  return State::map({{"shown", State::list({shown_.begin(), shown_.end()})}});
+}
+
+void HistogramMonitor::load_state(const State& state) {
+  shown_.clear();
+  for (const State& times : state.at("shown").items()) {
+    shown_.push_back(times.as_int());
+  }
+  restarting_ = true;
 }
 
 }  // namespace bolt

@@ -6,7 +6,9 @@
 #include <torchbolt/data/npy.h>
 #include <torchbolt/trainer/trainer.h>
 
+#include <cstdint>
 #include <map>
+#include <string>
 #include <utility>
 
 namespace bolt {
@@ -67,6 +69,28 @@ at::Tensor joined(const std::vector<at::Tensor>& parts,
   return at::cat(parts);
 }
 
+// One row for each sample, of a type that `append` can write without loss.
+at::Tensor table_of(const at::Tensor& tensor) {
+  const at::Tensor flat =
+      tensor.dim() == 1 ? tensor.unsqueeze(1) : tensor.flatten(1);
+  if (flat.scalar_type() == at::kUInt64) return flat.contiguous();
+  const bool whole = at::isIntegralType(flat.scalar_type(), true);
+  return flat.to(whole ? at::kLong : at::kDouble).contiguous();
+}
+
+void append(std::string& text, const at::Tensor& table, std::size_t at) {
+  switch (table.scalar_type()) {
+    case at::kLong:
+      text += std::to_string(table.const_data_ptr<int64_t>()[at]);
+      return;
+    case at::kUInt64:
+      text += std::to_string(table.const_data_ptr<uint64_t>()[at]);
+      return;
+    default:
+      text += shortest(table.const_data_ptr<double>()[at]);
+  }
+}
+
 std::string csv_of(const std::map<std::string, at::Tensor>& columns,
                    const std::vector<BasePredictionWriter::Indices>& indices) {
   std::vector<int64_t> rows;
@@ -76,8 +100,15 @@ std::string csv_of(const std::map<std::string, at::Tensor>& columns,
   std::string header = "index";
   std::vector<at::Tensor> tables;
   for (const auto& [name, tensor] : columns) {
-    const at::Tensor flat =
-        tensor.reshape({tensor.size(0), -1}).to(at::kDouble).contiguous();
+    if (tensor.is_complex()) {
+      throw DataError({.where = kWho,
+                       .what = "a table has no complex numbers",
+                       .got = name.empty() ? "a complex prediction"
+                                           : "\"" + name + "\" is complex",
+                       .tip = "give torch::view_as_real of it, or set .format "
+                              "= bolt::PredictionFormat::kNpy"});
+    }
+    const at::Tensor flat = table_of(tensor);
     if (flat.size(0) != static_cast<int64_t>(rows.size())) {
       throw DataError({.where = kWho,
                        .what = "a table needs one prediction for each sample",
@@ -98,8 +129,10 @@ std::string csv_of(const std::map<std::string, at::Tensor>& columns,
     text += std::to_string(rows[row]);
     for (const at::Tensor& table : tables) {
       const auto width = static_cast<std::size_t>(table.size(1));
-      const double* values = table.const_data_ptr<double>() + row * width;
-      for (std::size_t k = 0; k < width; ++k) text += "," + shortest(values[k]);
+      for (std::size_t k = 0; k < width; ++k) {
+        text += ",";
+        append(text, table, row * width + k);
+      }
     }
     text += "\n";
   }

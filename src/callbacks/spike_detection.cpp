@@ -4,7 +4,7 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/core/number.h>
-#include <torchbolt/engine/precision.h>
+#include <torchbolt/engine/precision_plugin.h>
 #include <torchbolt/trainer/trainer.h>
 
 #include <algorithm>

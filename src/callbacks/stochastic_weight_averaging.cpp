@@ -116,6 +116,13 @@ void StochasticWeightAveraging::on_fit_start(Trainer& trainer, Module& module) {
     }
     trainer.set_max_epochs(max_epochs_ + 1);
   }
+  if (!module.automatic_optimization) {
+    log_warning(
+        "[StochasticWeightAveraging] the module optimizes by hand, so that "
+        "nobody but its training_step steps the schedule: from the epoch "
+        "swa_epoch_start on, lr_schedulers() has it; step it after each epoch, "
+        "or swa_lrs has no effect");
+  }
   // State of the schedule that is ours by now must not meet the module's own.
   if (!schedule_state_.is_none()) schedules.clear();
 }

@@ -1,6 +1,7 @@
 #include <torchbolt/callbacks/flops.h>
 #include <torchbolt/callbacks/throughput_monitor.h>
 #include <torchbolt/core/error.h>
+#include <torchbolt/engine/precision.h>
 #include <torchbolt/trainer/trainer.h>
 
 #include <filesystem>
@@ -119,14 +120,15 @@ void ThroughputMonitor::on_train_start(Trainer& trainer, Module&) {
 }
 
 // A step that is made of several batches is reported when it was made.
-void ThroughputMonitor::on_train_batch_end(Trainer& trainer, Module&,
+void ThroughputMonitor::on_train_batch_end(Trainer& trainer, Module& module,
                                            const StepOutput&,
                                            const AnyBatch& batch,
                                            const StepContext&) {
   update(Stage::kFit, batch);
   const int64_t steps = trainer.global_step();
-  if (std::exchange(global_step_, steps) == steps) return;
-  if (trainer.logging_is_due()) trainer.report(named(Stage::kFit));
+  const bool stepped = std::exchange(global_step_, steps) != steps;
+  if (module.automatic_optimization && !stepped) return;
+  if (trainer.logging_is_due()) trainer.log_metrics(named(Stage::kFit));
 }
 
 // -- evaluation --------------------------------------------------------------
@@ -136,14 +138,13 @@ void ThroughputMonitor::evaluated(Trainer& trainer, Stage stage,
   update(stage, batch);
   const Watch& w = watch(stage);
   const int64_t every = *trainer.options().log_every_n_steps;
-  if (every == 0 || w.of_pass % every != 0) return;
+  if (every == 0) return;
+  if (w.of_pass % every != 0 && !trainer.should_stop()) return;
   // As the evaluation loop counts: within an epoch's validations, or this run.
   const int64_t step = trainer.function() == Stage::kFit
                            ? trainer.progress().validation.counts.total.ready
                            : w.counts.batches;
-  for (const auto& logger : trainer.loggers()) {
-    logger->log_metrics(named(stage), step);
-  }
+  trainer.log_metrics(named(stage), step);
 }
 
 void ThroughputMonitor::on_validation_start(Trainer& trainer, Module&) {

@@ -2,7 +2,6 @@
 #include <torchbolt/callbacks/weight_averaging.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
-#include <torchbolt/core/number.h>
 #include <torchbolt/trainer/trainer.h>
 
 #include <utility>
@@ -25,6 +24,7 @@ bool WeightAveraging::should_update(std::optional<int64_t> step_idx,
 // The module is on its device here, and nothing has been validated yet.
 void WeightAveraging::on_fit_start(Trainer& trainer, Module& module) {
   const bool begins_anew = loaded_.is_none();
+  fitting_ = true;
   collect(module);
   // Steps of a fit before, maybe of another Trainer, aren't this one's.
   if (begins_anew) latest_update_step_ = trainer.global_step();
@@ -150,8 +150,11 @@ void WeightAveraging::on_train_end(Trainer&, Module&) {
   copy_from(average_, live_, 0);
 }
 
+void WeightAveraging::on_fit_end(Trainer&, Module&) { fitting_ = false; }
+
 // Training may go on from the weights that it had.
 void WeightAveraging::on_exception(Trainer&, Module&, std::exception_ptr) {
+  fitting_ = false;
   if (swapped_) swap();
 }
 
@@ -164,7 +167,8 @@ State WeightAveraging::named(const std::vector<at::Tensor>& tensors) const {
 }
 
 State WeightAveraging::state() const {
-  if (names_.empty()) return loaded_.is_none() ? State::map() : loaded_;
+  if (!loaded_.is_none()) return loaded_;
+  if (names_.empty()) return State::map();
   return State::map({{"n_averaged", n_averaged_},
                      {"latest_update_step", latest_update_step_},
                      {"average", named(swapped_ ? live_ : average_)}});
@@ -173,34 +177,7 @@ State WeightAveraging::state() const {
 void WeightAveraging::load_state(const State& state) {
   if (!state.is_map() || state.size() == 0) return;
   loaded_ = state.clone();
-  if (!names_.empty()) restore();
-}
-
-EMAWeightAveraging::EMAWeightAveraging(EMAWeightAveragingOptions options)
-    : WeightAveraging(options.use_buffers), options_(options) {
-  if (!(options_.decay >= 0 && options_.decay <= 1)) {
-    throw ConfigError({.where = "EMAWeightAveraging",
-                       .what = "decay is out of range",
-                       .got = shortest(options_.decay),
-                       .expected = "0 to 1"});
-  }
-  if (options_.update_every_n_steps < 0) {
-    throw ConfigError({.where = "EMAWeightAveraging",
-                       .what = "update_every_n_steps is negative",
-                       .got = std::to_string(options_.update_every_n_steps),
-                       .expected = "at least 0"});
-  }
-}
-
-bool EMAWeightAveraging::should_update(std::optional<int64_t> step_idx,
-                                       std::optional<int64_t> epoch_idx) const {
-  const int64_t every = options_.update_every_n_steps;
-  if (step_idx && every > 0 && *step_idx % every == 0 &&
-      *step_idx >= options_.update_starting_at_step.value_or(0)) {
-    return true;
-  }
-  return epoch_idx && options_.update_starting_at_epoch &&
-         *epoch_idx >= *options_.update_starting_at_epoch;
+  if (fitting_) restore();  // else it is for the fit that comes
 }
 
 }  // namespace bolt

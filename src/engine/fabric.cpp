@@ -3,6 +3,7 @@
 #include <torch/optim/optimizer.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/engine/fabric.h>
+#include <torchbolt/engine/precision.h>
 #include <torchbolt/optim/clip.h>
 
 #include <string>
@@ -33,7 +34,6 @@ void check(const FabricOptions& options) {
     refuse("there is more than one precision plug-in", "pass one");
   }
   if (plugins.empty()) return;
-  if (plugins.front() == nullptr) refuse("a plug-in is null", "leave it out");
   if (options.precision != Precision::k32True) {
     refuse("precision=\"" + std::string(to_string(options.precision)) +
                "\" and a precision plug-in say the same thing",
@@ -53,7 +53,7 @@ Fabric::Fabric(FabricOptions options)
   accelerator_ = choice.accelerator;
   device_ = choice.device;
   plugin_ = options_.plugins.empty() ? make_precision(options_.precision)
-                                     : options_.plugins.front();
+                                     : options_.plugins.front().instance();
   if (plugin_ != nullptr) plugin_->setup(device_);
 }
 

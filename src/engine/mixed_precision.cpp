@@ -3,8 +3,9 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/core/number.h>
-#include <torchbolt/engine/autocast.h>
+#include <torchbolt/engine/autocast_scope.h>
 #include <torchbolt/engine/mixed_precision.h>
+#include <torchbolt/engine/precision.h>
 #include <torchbolt/optim/lbfgs.h>
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torchbolt/engine/precision.h>
+#include <torchbolt/engine/precision_plugin.h>
 
 namespace bolt::detail {
 

@@ -2,7 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <torchbolt/data/batch.h>
-#include <torchbolt/engine/precision.h>
+#include <torchbolt/engine/precision_plugin.h>
 #include <torchbolt/trainer/step.h>
 
 #include <cstddef>

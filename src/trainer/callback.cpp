@@ -7,12 +7,6 @@
 
 namespace bolt {
 
-void detail::throw_null_plugin() {
-  throw ConfigError({.where = "Trainer",
-                     .what = "a callback or logger is missing",
-                     .got = "a null pointer"});
-}
-
 std::string Callback::state_key() const {
   const std::string name = type_name(typeid(*this));
   const std::size_t colon = name.rfind("::");

@@ -5,6 +5,7 @@
 #include <torchbolt/core/log.h>
 #include <torchbolt/optim/schedules/one_cycle_lr.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <unordered_set>
@@ -118,6 +119,15 @@ void check_scheduler(const LRSchedulerConfig& config,
   }
 }
 
+[[noreturn]] void refuse_two_windows(const std::string& which) {
+  refuse(
+      "every_n_batches and the Trainer's accumulate_grad_batches say the same "
+      "thing",
+      "leave accumulate_grad_batches at 1, and GradientAccumulationScheduler "
+      "out",
+      which);
+}
+
 void check_entry(const OptimizerEntry& entry, const std::string& which,
                  const TrainerCore& core) {
   if (entry.optimizer == nullptr) {
@@ -134,11 +144,9 @@ void check_entry(const OptimizerEntry& entry, const std::string& which,
         "is manual",
         "make a step on each n-th batch in training_step", which);
   }
-  if (core.options.accumulate_grad_batches != 1) {
-    refuse(
-        "every_n_batches and the Trainer's accumulate_grad_batches say the "
-        "same thing",
-        "leave accumulate_grad_batches at 1", which);
+  const auto schedule = core.accumulation_schedule();
+  if (std::ranges::any_of(schedule, [](auto& at) { return at.second != 1; })) {
+    refuse_two_windows(which);
   }
 }
 
@@ -210,6 +218,15 @@ void TrainerCore::configure_optimizers() {
     check_several(optimizer_entries);
   }
   set_total_steps();
+}
+
+void TrainerCore::check_cadences() const {
+  if (function != Stage::kFit || status != RunStatus::kRunning) return;
+  for (std::size_t k = 0; k < optimizer_entries.size(); ++k) {
+    const OptimizerEntry& entry = optimizer_entries[k];
+    if (entry.every_n_batches == 1) continue;
+    refuse_two_windows(describe_optimizer(entry.name, k));
+  }
 }
 
 TrainerCore::ClipSettings TrainerCore::clip_settings(

@@ -112,15 +112,26 @@ class TrainerCore {
   }
   /// Batches of the k-th optimizer's window: those that make up one step.
   int64_t window(std::size_t k) const {
+    return window(k, options.accumulate_grad_batches);
+  }
+  /// The same where the Trainer accumulates so many.
+  int64_t window(std::size_t k, int64_t accumulate) const {
     const int64_t own = optimizer_entries[k].every_n_batches;
-    return own != 1 ? own : options.accumulate_grad_batches;
+    return own != 1 ? own : accumulate;
   }
   /// Whether the k-th optimizer steps on the `ready`-th batch of an epoch.
   bool window_ends(std::size_t k, int64_t ready, bool last) const {
     return last || ready % window(k) == 0;
   }
-  /// Of so many batches of an epoch, those on which an optimizer steps.
-  int64_t stepping_batches(int64_t batches) const;
+  /// Throws ConfigError where an optimizer has a cadence of its own, beside
+  /// which the Trainer can't accumulate.
+  void check_cadences() const;
+  /// Global steps of the whole fit, with so many batches in an epoch;
+  /// kUnknownBatches where that is more than can be counted.
+  int64_t steps_of_fit(int64_t batches) const;
+  /// `accumulate_grad_batches` by the first epoch in which it holds, as
+  /// callbacks will change it.
+  std::map<int64_t, int64_t> accumulation_schedule() const;
   /// How the optimizer's gradients are to be clipped.
   struct ClipSettings {
     std::optional<double> value{};
@@ -188,6 +199,13 @@ class TrainerCore {
   void setup_engine();
   void configure_optimizers();
   void set_total_steps();
+  /// Epochs in a row that accumulate alike.
+  struct EpochRun {
+    int64_t epochs = 0;
+    int64_t accumulate = 1;
+  };
+  std::vector<EpochRun> epoch_runs() const;
+  int64_t stepping_batches(int64_t batches, int64_t accumulate) const;
   int64_t schedule_steps(const LRSchedulerConfig& config,
                          int64_t global_steps) const;
   void log_hyperparameters();

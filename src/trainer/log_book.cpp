@@ -205,6 +205,18 @@ void LogBook::send_at(const MetricMap& metrics, int64_t step) {
   if (!metrics.empty()) deliver(metrics, step);
 }
 
+void LogBook::log_metrics(const MetricMap& metrics, LogPosition position,
+                          std::optional<int64_t> step) {
+  for (const auto& [name, value] : metrics) {
+    tables_.logged.slot(name) = {.number = value};
+  }
+  if (step) {
+    send_at(metrics, *step);
+  } else {
+    send(metrics, position);
+  }
+}
+
 void LogBook::report(const MetricMap& metrics, int64_t step) {
   for (const auto& [name, value] : metrics) {
     tables_.callback.slot(name) = {.number = value};

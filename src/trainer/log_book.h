@@ -61,6 +61,9 @@ class LogBook {
   void send(MetricMap metrics, LogPosition position);
   /// Sends metrics as they are, at `step`.
   void send_at(const MetricMap& metrics, int64_t step);
+  /// `send`, or `send_at` a step, and into the dictionary of what is logged.
+  void log_metrics(const MetricMap& metrics, LogPosition position,
+                   std::optional<int64_t> step);
   /// `send_at`, and into the callbacks' dictionary.
   void report(const MetricMap& metrics, int64_t step);
 

@@ -2,15 +2,18 @@
 #include <ATen/Context.h>
 #include <torch/csrc/autograd/anomaly_mode.h>
 #include <torchbolt/core/error.h>
+#include <torchbolt/engine/true_precision.h>
 #include <torchbolt/metrics/metric.h>
 #include <torchbolt/state/rng.h>
 #include <torchbolt/trainer/defaults.h>
 
 #include <csignal>
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include "core/attempts.h"
+#include "engine/default_dtype.h"
 #include "trainer/checks.h"
 #include "trainer/core.h"
 #include "trainer/evaluation_loop.h"
@@ -39,6 +42,13 @@ class AnomalyScope {
   bool before_;
 };
 
+// What tensors made without a type get in the steps.
+std::optional<c10::ScalarType> default_dtype(const Fabric& fabric) {
+  const auto* own =
+      dynamic_cast<const TruePrecision*>(fabric.precision_plugin());
+  return own != nullptr ? std::optional(own->dtype()) : std::nullopt;
+}
+
 }  // namespace
 
 template <class Body>
@@ -49,6 +59,7 @@ void TrainerCore::run(Stage of, RunningStage running, RunRequest what,
   function = of;
   stage = running;
   status = RunStatus::kRunning;
+  const DefaultDtypeUse dtype(default_dtype(fabric));
   try {
     connect(std::move(what));
     attach_callbacks();

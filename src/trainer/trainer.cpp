@@ -127,12 +127,7 @@ int64_t Trainer::estimated_stepping_batches() {
   if (batches == kUnknownBatches) {
     return max_steps == -1 ? kUnknownBatches : max_steps;
   }
-  const int64_t of_epoch = core_->stepping_batches(batches);
-  int64_t steps = 0;
-  if (__builtin_mul_overflow(of_epoch, std::max<int64_t>(core_->max_epochs, 1),
-                             &steps)) {
-    steps = kUnknownBatches;
-  }
+  const int64_t steps = core_->steps_of_fit(batches);
   return max_steps == -1 ? steps : std::min(steps, max_steps);
 }
 
@@ -150,6 +145,10 @@ MetricMap Trainer::progress_bar_metrics() const {
 void Trainer::report(const MetricMap& metrics) {
   core_->log.report(metrics, core_->log_position().step);
 }
+void Trainer::log_metrics(const MetricMap& metrics,
+                          std::optional<int64_t> step) {
+  core_->log.log_metrics(metrics, core_->log_position(), step);
+}
 bool Trainer::logging_is_due() const {
   return core_->fit_loop->logging_is_due();
 }
@@ -165,7 +164,17 @@ void Trainer::set_max_epochs(int64_t epochs) {
   }
   core_->max_epochs = epochs;
 }
-void Trainer::set_forward_only(bool on) { core_->forward_only = on; }
+void Trainer::set_forward_only(bool on) {
+  if (on && core_->manual()) {
+    throw ConfigError({.where = "Trainer.set_forward_only",
+                       .what = "the module optimizes by hand: its "
+                               "training_step makes backward passes and steps "
+                               "itself",
+                       .tip = "leave them out in training_step where a batch "
+                              "is only to be measured"});
+  }
+  core_->forward_only = on;
+}
 int64_t Trainer::max_steps() const { return core_->options.max_steps; }
 void Trainer::set_accumulate_grad_batches(int64_t batches) {
   if (batches < 1) {
@@ -174,6 +183,7 @@ void Trainer::set_accumulate_grad_batches(int64_t batches) {
                        .got = std::to_string(batches),
                        .expected = "at least 1"});
   }
+  if (batches != 1) core_->check_cadences();
   core_->options.accumulate_grad_batches = batches;
 }
 int64_t Trainer::accumulate_grad_batches() const {

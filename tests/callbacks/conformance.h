@@ -1,17 +1,23 @@
 #pragma once
 
+#include <fcntl.h>
 #include <torch/torch.h>
+#include <torchbolt/core/files.h>
 #include <torchbolt/torchbolt.h>
+#include <unistd.h>
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "support/fake_clock.h"
 #include "support/models.h"
+#include "support/pty.h"
 #include "support/row_logger.h"
+#include "support/temp_dir.h"
 
 // Whether a run that is split by saving and loading all state equals the run
 // that is not, to the last bit.
@@ -48,6 +54,9 @@ struct ConformanceNet : LightningModule<> {
       if (p.requires_grad()) trained.push_back(p);
     }
     return optim::AdamW(std::move(trained), {.lr = 0.01});
+  }
+  Prediction predict_step(const Batch& batch, StepContext&) override {
+    return head->forward(backbone->forward(batch.data));
   }
   torch::Tensor loss_of(const Batch& batch) {
     return torch::mse_loss(head->forward(backbone->forward(batch.data)),
@@ -107,7 +116,8 @@ class Restorer final : public Callback {
  public:
   explicit Restorer(State saved) : saved_(std::move(saved)) {}
   CallbackOrder order() const override { return CallbackOrder::kCheckpoint; }
-  void setup(Trainer& trainer, Module& module, Stage) override {
+  void setup(Trainer& trainer, Module& module, Stage stage) override {
+    if (stage != Stage::kFit) return;
     const at::NoGradGuard no_grad;
     const State weights = weights_of(module);
     for (const auto& [name, tensor] : weights.entries()) {
@@ -148,6 +158,20 @@ class RowMark final : public Callback {
   std::shared_ptr<RowLogger> logger_;
 };
 
+/// Keeps histograms too, as rows.
+struct ConformanceLogger : RowLogger {
+  bool logs_histograms() const override { return true; }
+  void log_histogram(std::string_view name, const Histogram& histogram,
+                     int64_t step) override {
+    MetricMap bins;
+    for (std::size_t k = 0; k < histogram.counts.size(); ++k) {
+      bins[std::string(name) + "/bin_" + std::to_string(k)] =
+          static_cast<double>(histogram.counts[k]);
+    }
+    rows.push_back({step, std::move(bins)});
+  }
+};
+
 /// A callback under test.
 struct Conformer {
   std::string name{};
@@ -155,6 +179,11 @@ struct Conformer {
   /// Values under names that begin so are those of the machine: that they are
   /// there is compared, what they are isn't.
   std::string machine_prefix{};
+  /// What it does that no logger hears of, once the fit is over: text to
+  /// compare. `shown`: what the run wrote to its streams.
+  std::function<std::string(Trainer& trainer, ConformanceNet& net,
+                            Callback& callback, const std::string& shown)>
+      works{};
 };
 
 /// What is left of a run to compare.
@@ -163,6 +192,7 @@ struct Remains {
   State weights{};
   State callback{};
   State saved{};
+  std::string work{};
 };
 
 inline constexpr int64_t kSplit = 2;
@@ -172,7 +202,7 @@ inline Remains remains_of(const Conformer& conformer, const State* saved) {
   torch::manual_seed(saved == nullptr ? 1 : 2);
   FakeClock clock;
   ConformanceNet net(clock);
-  const auto logger = std::make_shared<RowLogger>();
+  const auto logger = std::make_shared<ConformanceLogger>();
   const auto mark = std::make_shared<RowMark>(kSplit, logger);
   const auto saver = std::make_shared<Saver>(kSplit - 1);
   const std::shared_ptr<Callback> callback = conformer.make();
@@ -194,11 +224,21 @@ inline Remains remains_of(const Conformer& conformer, const State* saved) {
                    {.batch_size = 4, .shuffle = true, .seed = 7});
   DataLoader val(TensorDataset(x, y), {.batch_size = 12});
   Trainer trainer(options);
-  trainer.fit(net, train, val);
+  const TempDir folder;
+  const auto shown = folder.path() / "shown";
+  {
+    const int fd = ::open(shown.c_str(), O_CREAT | O_WRONLY, 0600);
+    const OutputTo output(fd);
+    ::close(fd);
+    trainer.fit(net, train, val);
+  }
 
   Remains remains{.weights = weights_of(net).clone(),
                   .callback = callback->state().clone(),
                   .saved = saver->saved};
+  if (conformer.works) {
+    remains.work = conformer.works(trainer, net, *callback, read_file(shown));
+  }
   for (std::size_t k = mark->rows; k < logger->rows.size(); ++k) {
     RowLogger::Row row = logger->rows[k];
     for (auto& [name, value] : row.values) {
@@ -235,6 +275,10 @@ inline std::string difference(const Conformer& conformer) {
     return "row " + std::to_string(k);
   }
   if (!(straight.weights == split.weights)) return "weights";
+  if (conformer.works && straight.work.empty()) return "it did nothing";
+  if (straight.work != split.work) {
+    return "work:\n" + straight.work + "and\n" + split.work;
+  }
   if (!(straight.callback == split.callback)) {
     return "state: " + straight.callback.to_string() + " and " +
            split.callback.to_string();

@@ -171,6 +171,27 @@ TEST(BackboneFinetuning, RefusesWhatDoesntFit) {
                   {"BackboneFinetuning", "several"}));
 }
 
+// torch takes a group's rate for unset when it is its class's default.
+TEST(BackboneFinetuning, GivesTorchsOptimizersAnyLearningRate) {
+  Net net(/*ours=*/false);
+  const auto watch = watch_of(
+      net, {.unfreeze_backbone_at_epoch = 0, .backbone_initial_lr = 1e-3}, 1);
+  EXPECT_EQ(watch->lrs, std::vector{1e-3});
+}
+
+TEST(BackboneFinetuning, SaysThatTorchsAdagradTakesNoGroups) {
+  struct Ada : Net {
+    OptimizerConfig configure_optimizers() override {
+      return torch::optim::Adagrad(head->parameters());
+    }
+  } net;
+  TrainerOptions options = quiet({.max_epochs = 1});
+  options.callbacks = {BackboneFinetuning({.unfreeze_backbone_at_epoch = 0})};
+  EXPECT_TRUE(has(message_of<ConfigError>(
+                      [&] { Trainer(options).fit(net, line_batches(1)); }),
+                  {"torch::optim::Adagrad", "bolt::optim::Adagrad"}));
+}
+
 struct Stepwise : BaseFinetuning {
   void freeze_before_training(Module& module) override {
     freeze(*module.named_children()["backbone"], false);

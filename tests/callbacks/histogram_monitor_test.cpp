@@ -127,6 +127,55 @@ TEST(HistogramMonitor, GivesNumbersToLoggersWithoutHistograms) {
   EXPECT_FALSE(plain->latest.contains("gradients/more/min"));
 }
 
+// The n-th step is always the same optimizer's when two take turns.
+TEST(HistogramMonitor, ShowsEachOfOptimizersThatTakeTurns) {
+  struct Turns : Line {
+    Turns() { automatic_optimization = false; }
+    OptimizerConfig configure_optimizers() override {
+      using torch::optim::SGD;
+      return {std::make_shared<SGD>(std::vector{layer->weight}, 0.1),
+              std::make_shared<SGD>(std::vector{layer->bias}, 0.1)};
+    }
+    StepOutput training_step(const Batch& batch, StepContext&) override {
+      for (const auto& optimizer : optimizers()) {
+        optimizer.zero_grad();
+        manual_backward(loss_of(batch));
+        optimizer.step();
+      }
+      return {};
+    }
+  } model;
+  const auto keeps = std::make_shared<Keeps>();
+  TrainerOptions options = quiet({.max_epochs = 1, .logger = keeps});
+  options.callbacks = {
+      HistogramMonitor({.gradients = false, .every_n_steps = 4})};
+  Trainer(options).fit(model, line_batches(5));
+  std::vector<std::pair<std::string, int64_t>> shown;
+  for (const auto& entry : keeps->entries) {
+    shown.emplace_back(entry.name, entry.step);
+  }
+  EXPECT_EQ(shown, (std::vector<std::pair<std::string, int64_t>>{
+                       {"weights/layer.bias", 1},
+                       {"weights/layer.weight", 2},
+                       {"weights/layer.bias", 3},
+                       {"weights/layer.weight", 4}}));
+}
+
+// Which calls its closure, and so the hook, several times a step.
+TEST(HistogramMonitor, ShowsAStepOfLbfgsOnce) {
+  struct Search : Line {
+    OptimizerConfig configure_optimizers() override {
+      return optim::LBFGS(parameters(), {.lr = 0.1, .max_iter = 4});
+    }
+  } model;
+  const auto keeps = std::make_shared<Keeps>();
+  TrainerOptions options = quiet({.max_epochs = 1, .logger = keeps});
+  options.callbacks = {
+      HistogramMonitor({.gradients = false, .every_n_steps = 2})};
+  Trainer(options).fit(model, line_batches(4));
+  EXPECT_EQ(keeps->entries.size(), 4) << "weight and bias, twice";
+}
+
 TEST(HistogramMonitor, RefusesToWorkForNobody) {
   EXPECT_THROW(HistogramMonitor({.every_n_steps = 0}), ConfigError);
   EXPECT_THROW(HistogramMonitor({.bins = 0}), ConfigError);

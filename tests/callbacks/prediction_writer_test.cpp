@@ -114,6 +114,45 @@ TEST(PredictionWriter, WritesATable) {
             "3,3,13,1.5\n");
 }
 
+// A class or an id is a whole number, and may be a large one.
+TEST(PredictionWriter, KeepsWholeNumbersWholeInATable) {
+  const TempDir folder;
+  struct Ids : Line {
+    Prediction predict_step(const Batch& batch, StepContext&) override {
+      const auto id = torch::arange(batch.data.size(0), torch::kLong);
+      return State::map({{"big", (int64_t{1} << 53) + 1 + id},
+                         {"even", id.remainder(2).eq(0)},
+                         {"nothing", torch::zeros({batch.data.size(0), 0})},
+                         {"unsigned", (id - 1).to(torch::kUInt64)}});
+    }
+  } model;
+  Trainer trainer(
+      writing({.dirpath = folder.path(), .format = PredictionFormat::kCsv}));
+  trainer.predict(model, line_batches(1, 2), kept_by_nobody());
+  EXPECT_EQ(read_file(folder.path() / "predictions.csv"),
+            "index,big,even,unsigned\n"
+            "0,9007199254740993,1,18446744073709551615\n"
+            "1,9007199254740994,0,0\n");
+}
+
+TEST(PredictionWriter, ATableHasNoComplexNumbers) {
+  const TempDir folder;
+  struct Waves : Line {
+    Prediction predict_step(const Batch& batch, StepContext&) override {
+      return State::map({{"wave", torch::fft::fft(batch.data)}});
+    }
+  } model;
+  Trainer table(
+      writing({.dirpath = folder.path(), .format = PredictionFormat::kCsv}));
+  EXPECT_TRUE(has(message_of<DataError>([&] {
+                    table.predict(model, line_batches(1), kept_by_nobody());
+                  }),
+                  {"\"wave\" is complex", "view_as_real", "kNpy"}));
+  Trainer array(writing({.dirpath = folder.path()}));
+  array.predict(model, line_batches(1), kept_by_nobody());
+  EXPECT_TRUE(read_npy(folder.path() / "predictions.wave.npy").is_complex());
+}
+
 TEST(PredictionWriter, RefusesWhatItCantWrite) {
   const TempDir folder;
   EXPECT_THROW(PredictionWriter({.filename = "a/b"}), ConfigError);

@@ -69,6 +69,64 @@ TEST(GradientAccumulationScheduler, RefusesWhatContradicts) {
                   {"optimizes by hand"}));
 }
 
+// What a schedule is told that counts on the steps of the whole fit.
+TEST(GradientAccumulationScheduler, CountsInTheStepsOfTheFit) {
+  const auto fit = [](TrainerOptions options, int64_t frequency) {
+    struct Model : Line {
+      OptimizerConfig configure_optimizers() override {
+        auto sgd = std::make_shared<optim::SGD>(parameters());
+        LRSchedulerConfig warmup = optim::warmup_cosine(sgd);
+        warmup.frequency = frequency;
+        return {sgd, warmup};
+      }
+      int64_t frequency = 1;
+    } model;
+    model.frequency = frequency;
+    options.callbacks = {
+        GradientAccumulationScheduler({.scheduling = {{1, 2}, {3, 4}}})};
+    Trainer trainer(quiet(std::move(options)));
+    trainer.fit(model, line_batches(5));
+    EXPECT_EQ(trainer.estimated_stepping_batches(), trainer.global_step());
+    const auto* schedule = trainer.lr_scheduler_configs()[0]
+                               .scheduler->template as<optim::WarmupLR>();
+    EXPECT_EQ(schedule->last_epoch(), *schedule->total_steps());
+    return *schedule->total_steps();
+  };
+  EXPECT_EQ(fit({.max_epochs = 4}, 1), 5 + 3 + 3 + 2);
+  EXPECT_EQ(fit({.max_epochs = 1}, 1), 5);
+  EXPECT_EQ(fit({.max_epochs = 4, .max_steps = 9}, 1), 9);
+  EXPECT_EQ(fit({.max_epochs = -1, .max_steps = 15}, 1), 15);
+  // Every second batch: of steps on 1 2 3 4 5, on 2 4 5, and on 4 5.
+  EXPECT_EQ(fit({.max_epochs = 4}, 2), 2 + 2 + 2 + 1);
+  EXPECT_EQ(fit({.max_epochs = 4, .max_steps = 9}, 2), 2 + 2 + 1);
+}
+
+// Each would divide the gradients.
+TEST(GradientAccumulationScheduler, IsNotForAnOptimizerWithItsOwnCadence) {
+  struct Own : Line {
+    OptimizerConfig configure_optimizers() override {
+      return {{.optimizer = std::make_shared<optim::SGD>(parameters()),
+               .every_n_batches = 2}};
+    }
+    StepOutput training_step(const Batch& batch, StepContext& step) override {
+      if (sets) trainer().set_accumulate_grad_batches(2);
+      return Line::training_step(batch, step);
+    }
+    bool sets = false;
+  } model;
+  TrainerOptions options = quiet({.max_epochs = 1});
+  options.callbacks = {GradientAccumulationScheduler({.scheduling = {{4, 3}}})};
+  Trainer trainer(options);
+  EXPECT_TRUE(
+      has(message_of<ConfigError>([&] { trainer.fit(model, line_batches(4)); }),
+          {"every_n_batches", "GradientAccumulationScheduler"}));
+  model.sets = true;
+  Trainer plain(quiet({.max_epochs = 1}));
+  EXPECT_TRUE(
+      has(message_of<ConfigError>([&] { plain.fit(model, line_batches(4)); }),
+          {"every_n_batches", "accumulate_grad_batches"}));
+}
+
 struct Kept final : testing::RowLogger {
   void log_metrics(const MetricMap& metrics, int64_t step) override {
     for (const auto& [key, value] : metrics) {

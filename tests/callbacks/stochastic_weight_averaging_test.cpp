@@ -198,6 +198,38 @@ TEST(StochasticWeightAveraging, LeavesAFitThatEndsEarlyItsOwnWeights) {
       stops->weight));
 }
 
+// There the module alone steps schedules, this one too.
+TEST(StochasticWeightAveraging, UnderManualOptimizationTheModuleSteps) {
+  struct ByHand : Line {
+    ByHand() { automatic_optimization = false; }
+    StepOutput training_step(const Batch& batch, StepContext&) override {
+      const auto sgd = optimizers()[0];
+      sgd.zero_grad();
+      manual_backward(loss_of(batch));
+      sgd.step();
+      return {};
+    }
+    void on_train_epoch_end() override {
+      for (LRScheduler* schedule : lr_schedulers()) schedule->step();
+    }
+  } model;
+  const LogCapture log;
+  const auto watch = std::make_shared<Watch>();
+  Trainer trainer(
+      with(SWA({.swa_lrs = {0.05},
+                .swa_epoch_start = 2,
+                .annealing_epochs = 2,
+                .annealing_strategy = optim::AnnealStrategy::kLinear}),
+           watch, 5));
+  trainer.fit(model, line_batches(2));
+  EXPECT_EQ(log.count("step it after each epoch, or swa_lrs has no effect"), 1);
+  ASSERT_EQ(watch->lrs.size(), 5);
+  EXPECT_EQ(watch->lrs[1], 0.1);
+  EXPECT_NEAR(watch->lrs[2], 0.075, 1e-9);
+  EXPECT_NEAR(watch->lrs[4], 0.05, 1e-9);
+  EXPECT_TRUE(torch::allclose(weight_of(model), mean_of(watch->weights, 1)));
+}
+
 TEST(StochasticWeightAveraging, RefusesWhatItCantDo) {
   EXPECT_THROW(SWA({}), ConfigError);
   EXPECT_TRUE(has(message_of<ConfigError>([] { SWA({.swa_lrs = {-0.1}}); }),

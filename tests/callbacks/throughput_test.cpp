@@ -120,13 +120,15 @@ TEST(ThroughputMonitor, TellsRatesOfEachStageInAFit) {
   Trainer trainer(options);
   trainer.fit(model, line_batches(2), line_batches(1));
   ASSERT_EQ(kept->rows.size(), 6);
-  EXPECT_EQ(kept->rows[0].values, (MetricMap{{"train/time", 2},
+  EXPECT_EQ(kept->rows[0].values, (MetricMap{{"epoch", 0},
+                                             {"train/time", 2},
                                              {"train/batches", 1},
                                              {"train/samples", 4},
                                              {"train/lengths", 40}}));
   EXPECT_EQ(kept->rows[1].step, 1);
   EXPECT_EQ(kept->rows[1].values,
-            (MetricMap{{"train/time", 4},
+            (MetricMap{{"epoch", 0},
+                       {"train/time", 4},
                        {"train/batches", 2},
                        {"train/samples", 8},
                        {"train/lengths", 80},
@@ -140,7 +142,7 @@ TEST(ThroughputMonitor, TellsRatesOfEachStageInAFit) {
   // What the validation took isn't the training's.
   EXPECT_EQ(kept->rows[3].values.at("train/time"), 6);
   EXPECT_EQ(kept->rows[3].values.at("train/device/samples_per_sec"), 2);
-  EXPECT_EQ(trainer.callback_metrics().at("train/batches"), 4);
+  EXPECT_EQ(trainer.logged_metrics().at("train/batches"), 4);
 
   trainer.test(model, line_batches(2), {.verbose = false});
   EXPECT_EQ(kept->rows.back().step, 2);

@@ -219,6 +219,39 @@ TEST(Precision, WithoutHalfKernelsItIsBFloat16WithOneWarning) {
   EXPECT_EQ(x.mm(x).scalar_type(), torch::kBFloat16);
 }
 
+TEST(Precision, APlugInGivenByValueIsEachFabricsOwn) {
+  const FabricOptions options{
+      .accelerator = Accelerator::kCPU,
+      .plugins = {
+          MixedPrecision({.scaler = GradScalerOptions{.init_scale = 1024}})}};
+  Fabric one(options);
+  Fabric other(options);
+  EXPECT_NE(one.precision_plugin(), other.precision_plugin());
+  auto& plugin = dynamic_cast<MixedPrecision&>(*one.precision_plugin());
+  ASSERT_NE(plugin.scaler(), nullptr);
+  EXPECT_EQ(plugin.scaler()->get_scale(), 1024);
+}
+
+// As those of two threads do.
+TEST(DefaultDtypeScope, EndsInAnyOrder) {
+  const auto now = [] { return torch::zeros({1}).scalar_type(); };
+  auto first = std::make_unique<DefaultDtypeScope>(torch::kDouble);
+  auto second = std::make_unique<DefaultDtypeScope>(torch::kHalf);
+  EXPECT_EQ(now(), torch::kHalf);
+  first.reset();
+  EXPECT_EQ(now(), torch::kHalf);
+  second.reset();
+  EXPECT_EQ(now(), torch::kFloat);
+  first = std::make_unique<DefaultDtypeScope>(torch::kDouble);
+  {
+    const DefaultDtypeScope inner(torch::kBFloat16);
+    EXPECT_EQ(now(), torch::kBFloat16);
+  }
+  EXPECT_EQ(now(), torch::kDouble);
+  first.reset();
+  EXPECT_EQ(now(), torch::kFloat);
+}
+
 TEST(Precision, RefusesWhatDoesntFit) {
   const auto refused = [](FabricOptions options) {
     options.accelerator = Accelerator::kCPU;
@@ -229,7 +262,8 @@ TEST(Precision, RefusesWhatDoesntFit) {
       has(refused({.precision = Precision::kBF16Mixed, .plugins = {plugin}}),
           {"plugins", "bf16-mixed", "one of the two"}));
   EXPECT_TRUE(has(refused({.plugins = {plugin, plugin}}), {"more than one"}));
-  EXPECT_TRUE(has(refused({.plugins = {nullptr}}), {"null"}));
+  EXPECT_TRUE(has(refused({.plugins = {std::shared_ptr<PrecisionPlugin>()}}),
+                  {"null"}));
   EXPECT_TRUE(has(message_of<ConfigError>([] {
                     MixedPrecision({.precision = Precision::kBF16Mixed,
                                     .scaler = GradScalerOptions{}});

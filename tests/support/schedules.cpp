@@ -19,7 +19,8 @@ const std::map<std::string, optim::LRLambda::Function> kLambdas{
     {"inverse", [](int64_t t) { return 1.0 / static_cast<double>(1 + t); }},
     {"ramp",
      [](int64_t t) { return std::min(1.0, static_cast<double>(t + 1) / 30); }},
-    {"late", [](int64_t t) { return t < 50 ? 1.0 : 0.98; }}};
+    {"late", [](int64_t t) { return t < 50 ? 1.0 : 0.98; }},
+    {"double", [](int64_t) { return 2.0; }}};
 const std::map<std::string, std::function<double(double)>> kScales{
     {"half", [](double x) { return std::pow(0.5, x - 1); }},
     {"decay", [](double x) { return std::pow(0.99, x); }}};
@@ -251,6 +252,10 @@ LRScheduler schedule_from(const Json& spec, const Optimizer& optimizer) {
         spec, optimizer);
   }
   return part_from(spec, optimizer);
+}
+
+optim::LRLambda::Function lambda_from(const std::string& name) {
+  return kLambdas.at(name);
 }
 
 }  // namespace bolt::testing

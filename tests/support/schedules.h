@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
 
 namespace bolt::testing {
 
@@ -15,5 +16,8 @@ namespace bolt::testing {
 LRScheduler schedule_from(
     const nlohmann::json& spec,
     const std::shared_ptr<torch::optim::Optimizer>& optimizer);
+
+/// A function of the epoch by its name there. Throws std::out_of_range.
+optim::LRLambda::Function lambda_from(const std::string& name);
 
 }  // namespace bolt::testing

@@ -196,6 +196,15 @@ TEST(ManualOptimization, TheTrainersOwnClippingAndAccumulationAreRefused) {
   EXPECT_FALSE(model.calls.empty());
 }
 
+TEST(ManualOptimization, APassThatOnlyMeasuresIsForAutomaticOptimization) {
+  Pair model;
+  model.step = [&](StepContext&) -> StepOutput {
+    model.trainer().set_forward_only(true);
+    return {};
+  };
+  EXPECT_TRUE(has(refused(model), {"set_forward_only", "optimizes by hand"}));
+}
+
 TEST(ManualOptimization, ManualBackwardIsForManualOptimization) {
   Pair model;
   model.automatic_optimization = true;

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <barrier>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "support/log_capture.h"
 #include "support/models.h"
@@ -158,6 +160,36 @@ TEST(PrecisionPlugins, MayBeTheUsersOwn) {
   trainer.fit(model, line_batches(1));
   EXPECT_EQ(plugin->calls, "pre unscale begin end update ");
   EXPECT_EQ(plugin->inputs, 2);
+}
+
+// libtorch has one default type for all threads.
+TEST(PrecisionOfTrainers, TwoThreadsThatDifferAreToldOfIt) {
+  struct Waits : Line {
+    StepOutput training_step(const Batch& batch, StepContext& step) override {
+      meet->arrive_and_wait();  // both are in their run
+      return Line::training_step(batch, step);
+    }
+    std::barrier<>* meet = nullptr;
+  };
+  const auto run = [](Precision one, Precision other) {
+    const LogCapture log;
+    std::barrier<> meet(2);
+    // Made before, while the default is the usual one.
+    Waits models[2];
+    const auto fit = [&](Waits& model, Precision precision) {
+      model.meet = &meet;
+      Trainer(quiet({.max_epochs = 1, .precision = precision}))
+          .fit(model, line_batches(1));
+    };
+    std::thread thread([&] { fit(models[0], one); });
+    fit(models[1], other);
+    thread.join();
+    return log.count("has one default for all threads");
+  };
+  EXPECT_EQ(run(Precision::k64True, Precision::k32True), 1);
+  EXPECT_EQ(run(Precision::k64True, Precision::k64True), 0);
+  EXPECT_EQ(run(Precision::kBF16Mixed, Precision::k32True), 0);
+  EXPECT_EQ(torch::zeros({1}).scalar_type(), torch::kFloat);
 }
 
 }  // namespace

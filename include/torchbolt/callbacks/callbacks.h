@@ -2,9 +2,12 @@
 
 // All callbacks.
 
+#include <torchbolt/callbacks/backbone_finetuning.h>
+#include <torchbolt/callbacks/base_finetuning.h>
+#include <torchbolt/callbacks/base_prediction_writer.h>
 #include <torchbolt/callbacks/device_stats_monitor.h>
 #include <torchbolt/callbacks/early_stopping.h>
-#include <torchbolt/callbacks/finetuning.h>
+#include <torchbolt/callbacks/ema_weight_averaging.h>
 #include <torchbolt/callbacks/flops.h>
 #include <torchbolt/callbacks/gradient_accumulation_scheduler.h>
 #include <torchbolt/callbacks/histogram_monitor.h>

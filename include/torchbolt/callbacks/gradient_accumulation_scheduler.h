@@ -15,7 +15,8 @@ struct GradientAccumulationSchedulerOptions {
   std::map<int64_t, int64_t> scheduling{};
 };
 
-/// Changes `accumulate_grad_batches` as epochs go by.
+/// Changes `accumulate_grad_batches` as epochs go by. Not beside an optimizer
+/// that has an `every_n_batches` of its own.
 ///
 ///     // 1 batch a step in the first 5 epochs, 4 in the next 5, then 8
 ///     .callbacks = {bolt::GradientAccumulationScheduler(
@@ -28,6 +29,11 @@ class TORCHBOLT_API GradientAccumulationScheduler final : public Callback {
 
   /// Batches of an optimizer step in that epoch.
   int64_t factor_of(int64_t epoch) const;
+
+  /// With an entry for epoch 0.
+  std::map<int64_t, int64_t> accumulation_schedule() const override {
+    return scheduling_;
+  }
 
   /// Throws ConfigError when the Trainer accumulates by itself, or the module
   /// optimizes by hand.

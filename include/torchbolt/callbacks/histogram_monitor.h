@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <torchbolt/export.h>
+#include <torchbolt/state/state.h>
 #include <torchbolt/trainer/callback.h>
 #include <torchbolt/trainer/histogram.h>
 
@@ -9,6 +10,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace bolt {
 
@@ -17,7 +19,8 @@ struct HistogramMonitorOptions {
   bool weights = true;
   /// As they are before they are clipped.
   bool gradients = true;
-  /// At every n-th optimizer step.
+  /// At every n-th global step; of several optimizers, each at its first step
+  /// from there on.
   int64_t every_n_steps = 100;
   int64_t bins = 64;
   /// Also minimum, maximum, mean, standard deviation and 2-norm, as metrics:
@@ -43,16 +46,24 @@ class TORCHBOLT_API HistogramMonitor final : public Callback {
 
   /// Throws ConfigError when no logger would get anything.
   void setup(Trainer& trainer, Module&, Stage stage) override;
+  void on_fit_start(Trainer& trainer, Module&) override;
   void on_before_optimizer_step(Trainer& trainer, Module& module,
                                 torch::optim::Optimizer& optimizer) override;
+  /// Which optimizers were due last.
+  State state() const override;
+  void load_state(const State& state) override;
 
  private:
+  bool is_due(Trainer& trainer, const torch::optim::Optimizer& optimizer);
   void send(Trainer& trainer, const std::string& name,
             const at::Tensor& values);
   void send_scalars(Trainer& trainer, const std::string& name,
                     const Histogram& histogram);
 
   HistogramMonitorOptions options_;
+  // Of each optimizer: how often it was due until it was shown last.
+  std::vector<int64_t> shown_{};
+  bool restarting_ = false;
 };
 
 }  // namespace bolt

@@ -54,7 +54,8 @@ struct StochasticWeightAveragingOptions {
 ///     .callbacks = {bolt::StochasticWeightAveraging({.swa_lrs = {0.05}})}
 ///
 /// A fit that ends before its last epoch (EarlyStopping) keeps the weights of
-/// training; `weights()` has the average.
+/// training; `weights()` has the average. Under manual optimization the module
+/// steps the schedule itself: `lr_schedulers()` has it from its epoch on.
 class TORCHBOLT_API StochasticWeightAveraging final : public Callback {
  public:
   /// Throws ConfigError.

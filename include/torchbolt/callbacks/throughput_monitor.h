@@ -51,7 +51,7 @@ class TORCHBOLT_API ThroughputMonitor final : public Callback {
   /// Throws ConfigError when the Trainer has no logger.
   void setup(Trainer& trainer, Module&, Stage stage) override;
   void on_train_start(Trainer& trainer, Module&) override;
-  void on_train_batch_end(Trainer& trainer, Module&, const StepOutput&,
+  void on_train_batch_end(Trainer& trainer, Module& module, const StepOutput&,
                           const AnyBatch& batch, const StepContext&) override;
   void on_validation_start(Trainer& trainer, Module&) override;
   void on_validation_batch_end(Trainer& trainer, Module&, const AnyBatch& batch,

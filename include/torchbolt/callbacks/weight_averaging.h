@@ -46,14 +46,15 @@ class TORCHBOLT_API WeightAveraging : public Callback {
                           const AnyBatch&, const StepContext&) override;
   void on_train_epoch_end(Trainer& trainer, Module& module) override;
   void on_train_end(Trainer& trainer, Module& module) override;
+  void on_fit_end(Trainer& trainer, Module& module) override;
   void on_validation_epoch_start(Trainer& trainer, Module& module) override;
   void on_validation_epoch_end(Trainer& trainer, Module& module) override;
   void on_exception(Trainer& trainer, Module& module,
                     std::exception_ptr) override;
   /// The average, and how far it is.
   State state() const override;
-  /// Throws CheckpointError when it is another module's: now, or as the next
-  /// fit starts.
+  /// Where the next fit begins; inside a fit, at once. Throws CheckpointError,
+  /// then, when it is another module's.
   void load_state(const State& state) override;
 
  protected:
@@ -74,6 +75,7 @@ class TORCHBOLT_API WeightAveraging : public Callback {
   int64_t n_averaged_ = 0;
   int64_t latest_update_step_ = 0;
   bool swapped_ = false;
+  bool fitting_ = false;
   std::vector<std::string> names_{};
   // The module's own tensors, and the average of each. Floating point first:
   // they move in one call.
@@ -81,38 +83,6 @@ class TORCHBOLT_API WeightAveraging : public Callback {
   std::vector<at::Tensor> average_{};
   std::size_t floating_ = 0;
   State loaded_{};
-};
-
-/// Settings of EMAWeightAveraging.
-struct EMAWeightAveragingOptions {
-  /// average = decay · average + (1 − decay) · weights.
-  double decay = 0.999;
-  /// Averages after every n-th optimizer step; 0: not after steps.
-  int64_t update_every_n_steps = 1;
-  /// Not before this step (counted from 0).
-  std::optional<int64_t> update_starting_at_step{};
-  /// Also at the end of each epoch from this one on.
-  std::optional<int64_t> update_starting_at_epoch{};
-  /// See WeightAveraging.
-  bool use_buffers = true;
-};
-
-/// WeightAveraging with an exponential moving average.
-///
-///     .callbacks = {bolt::EMAWeightAveraging({.decay = 0.9999})}
-class TORCHBOLT_API EMAWeightAveraging final : public WeightAveraging {
- public:
-  /// Throws ConfigError.
-  explicit EMAWeightAveraging(EMAWeightAveragingOptions options = {});
-
-  bool should_update(std::optional<int64_t> step_idx,
-                     std::optional<int64_t> epoch_idx) const override;
-
- protected:
-  double weight_of_update() const override { return 1.0 - options_.decay; }
-
- private:
-  EMAWeightAveragingOptions options_;
 };
 
 }  // namespace bolt

@@ -3,7 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <torchbolt/data/batch.h>
 #include <torchbolt/engine/options.h>
-#include <torchbolt/engine/precision.h>
+#include <torchbolt/engine/precision_plugin.h>
 #include <torchbolt/export.h>
 
 #include <functional>
@@ -28,7 +28,7 @@ struct FabricOptions {
   Strategy strategy = Strategy::kAuto;
   Precision precision = Precision::k32True;
   /// One of your own, in place of `precision`.
-  std::vector<std::shared_ptr<PrecisionPlugin>> plugins{};
+  std::vector<PrecisionHandle> plugins{};
 };
 
 /// Devices, precision and processes for people who keep their own training

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <torchbolt/engine/grad_scaler.h>
-#include <torchbolt/engine/precision.h>
+#include <torchbolt/engine/precision_plugin.h>
 #include <torchbolt/export.h>
 
 #include <memory>
@@ -34,9 +34,8 @@ struct TORCHBOLT_API MixedPrecisionOptions {
 /// bf16-mixed, with a warning.
 ///
 ///     bolt::Trainer trainer({
-///         .plugins = {std::make_shared<bolt::MixedPrecision>(
-///             bolt::MixedPrecisionOptions{
-///                 .scaler = bolt::GradScalerOptions{.init_scale = 1024}})}});
+///         .plugins = {bolt::MixedPrecision(
+///             {.scaler = bolt::GradScalerOptions{.init_scale = 1024}})}});
 class TORCHBOLT_API MixedPrecision : public PrecisionPlugin {
  public:
   /// Throws ConfigError for another precision, and for a scaler with

@@ -1,16 +1,18 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <torchbolt/core/plugin_handle.h>
 #include <torchbolt/core/stage.h>
 #include <torchbolt/data/batch.h>
 #include <torchbolt/export.h>
 #include <torchbolt/state/state.h>
 #include <torchbolt/trainer/log_options.h>
-#include <torchbolt/trainer/plugin_handle.h>
 #include <torchbolt/trainer/step.h>
 
+#include <cstdint>
 #include <exception>
 #include <initializer_list>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -138,6 +140,12 @@ class TORCHBOLT_API Callback {
 
   /// Whether it watches a logged metric; see on_train_epoch_end.
   virtual bool monitors() const { return false; }
+  /// Where it changes `accumulate_grad_batches` as epochs go by: the batches of
+  /// a step by the first epoch (from 0) in which they hold. The Trainer counts
+  /// the steps of a fit by it. Empty: it doesn't.
+  virtual std::map<int64_t, int64_t> accumulation_schedule() const {
+    return {};
+  }
   virtual CallbackOrder order() const { return CallbackOrder::kOrdinary; }
 
  protected:

@@ -1,10 +1,10 @@
 #pragma once
 
+#include <torchbolt/core/plugin_handle.h>
 #include <torchbolt/export.h>
 #include <torchbolt/state/state.h>
 #include <torchbolt/trainer/histogram.h>
 #include <torchbolt/trainer/log_options.h>
-#include <torchbolt/trainer/plugin_handle.h>
 
 #include <cstdint>
 #include <filesystem>

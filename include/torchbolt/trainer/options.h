@@ -4,7 +4,7 @@
 #include <torchbolt/core/count_or_share.h>
 #include <torchbolt/core/signals.h>
 #include <torchbolt/engine/options.h>
-#include <torchbolt/engine/precision.h>
+#include <torchbolt/engine/precision_plugin.h>
 #include <torchbolt/export.h>
 #include <torchbolt/trainer/callback.h>
 #include <torchbolt/trainer/logger.h>
@@ -191,7 +191,7 @@ struct TrainerOptions {
   std::optional<std::string> profiler{};
   /// A precision plug-in of your own, in place of `precision`; see
   /// PrecisionPlugin.
-  std::vector<std::shared_ptr<PrecisionPlugin>> plugins{};
+  std::vector<PrecisionHandle> plugins{};
   bool use_distributed_sampler = true;
   bool sync_batchnorm = false;
   /// Asks for new loaders every n epochs; 0: never.

@@ -233,8 +233,8 @@ class TORCHBOLT_API Trainer {
   std::vector<int64_t> num_predict_batches() const;
   std::vector<int64_t> num_sanity_val_batches() const;
   /// Optimizer steps that a whole fit makes; kUnknownBatches without a limit.
-  /// Loads the training loader when it isn't there yet. Throws ConfigError
-  /// before the first fit.
+  /// What GradientAccumulationScheduler will do counts in. Loads the training
+  /// loader when it isn't there yet. Throws ConfigError before the first fit.
   int64_t estimated_stepping_batches();
   /// Whether validation is part of the fit.
   bool enable_validation() const;
@@ -248,6 +248,9 @@ class TORCHBOLT_API Trainer {
   /// now, and puts them among `callback_metrics()`: for callbacks that know the
   /// numbers already. No epoch is added.
   void report(const MetricMap& metrics);
+  /// The same for values that are among `logged_metrics()` instead, with the
+  /// epoch, as the module's own have it. `step`: another step, without epoch.
+  void log_metrics(const MetricMap& metrics, std::optional<int64_t> step = {});
   /// Whether the metrics of the running training batch go to the loggers; see
   /// `log_every_n_steps`.
   bool logging_is_due() const;
@@ -259,12 +262,13 @@ class TORCHBOLT_API Trainer {
   /// limit.
   void set_max_epochs(int64_t epochs);
   int64_t max_steps() const;
-  /// May be changed during training; read for every batch.
+  /// May be changed during training; read for every batch. Throws ConfigError
+  /// where an optimizer of the fit has an `every_n_batches` of its own.
   void set_accumulate_grad_batches(int64_t batches);
   int64_t accumulate_grad_batches() const;
   /// While it is on, training batches run `training_step` alone, without
   /// backward passes and steps: for passes that only measure. Each fit begins
-  /// with it off. Automatic optimization only.
+  /// with it off. Throws ConfigError under manual optimization.
   void set_forward_only(bool on);
   /// Whether this run is a `fast_dev_run`.
   bool fast_dev_run() const;

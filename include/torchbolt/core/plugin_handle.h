@@ -15,9 +15,9 @@ namespace detail {
 [[noreturn]] TORCHBOLT_API void throw_null_plugin();
 }
 
-/// A callback or a logger on its way into a Trainer. Given by value, each
-/// Trainer gets a copy of its own; given as `shared_ptr`, it is shared, because
-/// the caller said so.
+/// A callback, a logger or another plug-in on its way into a Trainer. Given by
+/// value, each Trainer gets a copy of its own; given as `shared_ptr`, it is
+/// shared, because the caller said so.
 template <class Base>
 class PluginHandle {
  public:

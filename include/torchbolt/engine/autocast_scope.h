@@ -39,18 +39,4 @@ class TORCHBOLT_API AutocastScope {
   Setting before_;
 };
 
-/// While it lives, tensors made without a type get `dtype`. libtorch has one
-/// such type per process, so that other threads see it too: what they make
-/// meanwhile should name its type.
-class TORCHBOLT_API DefaultDtypeScope {
- public:
-  [[nodiscard]] explicit DefaultDtypeScope(c10::ScalarType dtype);
-  ~DefaultDtypeScope();
-  DefaultDtypeScope(const DefaultDtypeScope&) = delete;
-  DefaultDtypeScope& operator=(const DefaultDtypeScope&) = delete;
-
- private:
-  c10::ScalarType before_;
-};
-
 }  // namespace bolt

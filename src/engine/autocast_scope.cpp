@@ -1,7 +1,5 @@
 #include <ATen/autocast_mode.h>
-#include <c10/core/DefaultDtype.h>
-#include <c10/core/ScalarTypeToTypeMeta.h>
-#include <torchbolt/engine/autocast.h>
+#include <torchbolt/engine/autocast_scope.h>
 
 namespace bolt {
 
@@ -36,15 +34,6 @@ void AutocastScope::set(c10::DeviceType device, const Setting& setting) {
   at::autocast::set_autocast_enabled(device, setting.enabled);
   at::autocast::set_autocast_dtype(device, setting.dtype);
   at::autocast::set_autocast_cache_enabled(setting.cache);
-}
-
-DefaultDtypeScope::DefaultDtypeScope(c10::ScalarType dtype)
-    : before_(c10::get_default_dtype_as_scalartype()) {
-  c10::set_default_dtype(c10::scalarTypeToTypeMeta(dtype));
-}
-
-DefaultDtypeScope::~DefaultDtypeScope() {
-  c10::set_default_dtype(c10::scalarTypeToTypeMeta(before_));
 }
 
 }  // namespace bolt

@@ -1,5 +1,6 @@
+#include <torch/optim/adagrad.h>
 #include <torch/optim/optimizer.h>
-#include <torchbolt/callbacks/finetuning.h>
+#include <torchbolt/callbacks/base_finetuning.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/core/number.h>
@@ -32,10 +33,17 @@ void add_group(Optimizer& optimizer, std::vector<at::Tensor> parameters,
     own->add_param_group({.parameters = std::move(parameters), .lr = lr});
     return;
   }
-  auto options = optimizer.defaults().clone();
-  options->set_lr(lr);
-  optimizer.add_param_group(torch::optim::OptimizerParamGroup(
-      std::move(parameters), std::move(options)));
+  if (dynamic_cast<torch::optim::Adagrad*>(&optimizer) != nullptr) {
+    throw ConfigError({.where = "BaseFinetuning",
+                       .what = "torch::optim::Adagrad makes its state when it "
+                               "is made, and none for groups that come later",
+                       .tip = "use bolt::optim::Adagrad"});
+  }
+  optimizer.add_param_group(
+      torch::optim::OptimizerParamGroup(std::move(parameters)));
+  // Not by the group's own options: of these torch takes a rate that is its
+  // class's default for one that wasn't set.
+  optimizer.param_groups().back().options().set_lr(lr);
 }
 
 State list_of(const std::vector<std::string>& names) {
