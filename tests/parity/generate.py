@@ -404,7 +404,62 @@ def make_callbacks(r, number):
     return {**out, "name": f"gen-callbacks-{number:04d}", "callbacks": callbacks}
 
 
-GROUPS = {"loaders": make_loaders, "optimization": make_optimization, "schedules": make_schedules, "precision": make_precision,
+def stochastic_weight_averaging(r):
+    out = {"type": "StochasticWeightAveraging", "swa_lrs": r.choice([0.02, 0.05, [0.03], 0.05, 0.0])}
+    for key, chance, choices in (("swa_epoch_start", .8, [1, 2, 3, 0.25, 0.5, 0.7, 1.0, 0, 1.5]), ("annealing_epochs", .7, [0, 1, 2, 5]),
+                                 ("annealing_strategy", .5, ["cos", "linear"])):
+        if r.random() < chance:
+            out[key] = r.choice(choices)
+    return out
+
+
+def backbone_finetuning(r):
+    out = {"type": "BackboneFinetuning", "unfreeze_backbone_at_epoch": r.choice([0, 1, 1, 2, 3])}
+    for key, chance, choices in (("lambda_func", .6, ["double", "power", "ramp"]), ("backbone_initial_ratio_lr", .5, [0.1, 0.5, 1.0]),
+                                 ("backbone_initial_lr", .3, [0.01, 0.001]), ("should_align", .4, [False, True])):
+        if r.random() < chance:
+            out[key] = r.choice(choices)
+    return out
+
+
+def throughput_monitor(r):
+    out = {"type": "ThroughputMonitor", "window_size": r.randint(2, 4)}
+    for key, chance, choices in (("lengths", .5, [True]), ("separator", .2, ["|"])):
+        if r.random() < chance:
+            out[key] = r.choice(choices)
+    return out
+
+
+def make_late_callbacks(r, number):
+    """Scenarios about averaging the last epochs, finetuning, and throughput."""
+    out = make_optimization(r, number)
+    module, trainer = out["module"], out["trainer"]
+    module.get("schedulers", []).sort(key=lambda s: s.get("optimizer", 0))
+    for key in ("fast_dev_run", "overfit_batches"):
+        trainer.pop(key, None)
+    trainer["max_epochs"] = r.choice([2, 3, 4, 6])
+    out["actions"] = [{"do": "fit"}] + [{"do": a} for a in ("validate",) if "val" in out["data"] and r.random() < .2]
+    kind = r.choice(["swa", "finetuning", "throughput"])
+    if kind == "throughput":
+        out["actions"] = [{"do": "fit"}]  # an evaluation of its own goes on with the fit's counts there
+        return {**out, "name": f"gen-late-{number:04d}", "callbacks": [throughput_monitor(r)]}
+    if kind == "swa":
+        if "manual" in module and r.random() < .8:
+            del module["manual"], module["optimizers"]
+            module["schedulers"] = [s for s in module.get("schedulers", []) if "optimizer" not in s]
+        if r.random() < .8:
+            module["schedulers"] = module.get("schedulers", [])[:1]
+        return {**out, "name": f"gen-late-{number:04d}", "callbacks": [stochastic_weight_averaging(r)]}
+    for key in ("manual", "optimizers", "schedulers"):
+        module.pop(key, None)
+    if r.random() < .95:
+        module["backbone"] = True
+    if r.random() < .4:
+        module["schedulers"] = [{"type": "StepLR", "args": {"step_size": r.randint(1, 2), "gamma": 0.5}}]
+    return {**out, "name": f"gen-late-{number:04d}", "callbacks": [backbone_finetuning(r)]}
+
+
+GROUPS = {"late-callbacks": make_late_callbacks, "loaders": make_loaders, "optimization": make_optimization, "schedules": make_schedules, "precision": make_precision,
           "callbacks": make_callbacks}
 
 

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "job.h"
+#include "support/schedules.h"
 
 namespace parity {
 namespace {
@@ -77,6 +78,53 @@ bolt::CallbackHandle ema_weight_averaging(const Json& spec) {
   return bolt::EMAWeightAveraging(options);
 }
 
+bolt::CallbackHandle stochastic_weight_averaging(const Json& spec) {
+  bolt::StochasticWeightAveragingOptions options;
+  const Json& lrs = spec["swa_lrs"];
+  options.swa_lrs = lrs.is_array() ? lrs.get<std::vector<double>>()
+                                   : std::vector{lrs.get<double>()};
+  if (spec.contains("swa_epoch_start")) {
+    const Json& start = spec["swa_epoch_start"];
+    if (start.is_number_integer()) {
+      options.swa_epoch_start = start.get<int64_t>();
+    } else {
+      options.swa_epoch_start = start.get<double>();
+    }
+  }
+  options.annealing_epochs =
+      spec.value("annealing_epochs", options.annealing_epochs);
+  if (spec.value("annealing_strategy", "cos") == "linear") {
+    options.annealing_strategy = bolt::optim::AnnealStrategy::kLinear;
+  }
+  return bolt::StochasticWeightAveraging(options);
+}
+
+bolt::CallbackHandle backbone_finetuning(const Json& spec) {
+  bolt::BackboneFinetuningOptions options;
+  options.unfreeze_backbone_at_epoch = spec.value(
+      "unfreeze_backbone_at_epoch", options.unfreeze_backbone_at_epoch);
+  if (spec.contains("lambda_func")) {
+    options.lambda_func = bolt::testing::lambda_from(spec["lambda_func"]);
+  }
+  options.backbone_initial_ratio_lr = spec.value(
+      "backbone_initial_ratio_lr", options.backbone_initial_ratio_lr);
+  take(spec, "backbone_initial_lr", options.backbone_initial_lr);
+  options.should_align = spec.value("should_align", options.should_align);
+  return bolt::BackboneFinetuning(options);
+}
+
+bolt::CallbackHandle throughput_monitor(const Json& spec) {
+  bolt::ThroughputMonitorOptions options;
+  options.window_size = spec.value("window_size", options.window_size);
+  options.separator = spec.value("separator", options.separator);
+  if (spec.value("lengths", false)) {
+    options.length_fn = [](const bolt::AnyBatch& batch) {
+      return batch.as<Batch>()[0].numel();
+    };
+  }
+  return bolt::ThroughputMonitor(options);
+}
+
 const std::map<std::string, Make>& makers() {
   static const std::map<std::string, Make> table{
       {"EarlyStopping", early_stopping},
@@ -84,7 +132,10 @@ const std::map<std::string, Make>& makers() {
       {"LearningRateMonitor", learning_rate_monitor},
       {"GradientAccumulationScheduler", gradient_accumulation_scheduler},
       {"WeightAveraging", weight_averaging},
-      {"EMAWeightAveraging", ema_weight_averaging}};
+      {"EMAWeightAveraging", ema_weight_averaging},
+      {"StochasticWeightAveraging", stochastic_weight_averaging},
+      {"BackboneFinetuning", backbone_finetuning},
+      {"ThroughputMonitor", throughput_monitor}};
   return table;
 }
 

@@ -25,6 +25,9 @@ struct UserError : std::runtime_error {
 
 /// A number as traces have it: NaN and infinities as text.
 Json number(double value);
+/// Metrics by name; of those that a clock decides, that they are there is what
+/// counts.
+Json metrics(const bolt::MetricMap& map);
 
 /// An optimizer, and a schedule of it, as a scenario has them: `own` makes it
 /// one of torchbolt's, else it is torch's.

@@ -39,6 +39,10 @@ class Model final : public bolt::LightningModule<B> {
   Model(Json spec, const Json& data, Recorder& recorder)
       : spec_(std::move(spec)), recorder_(recorder) {
     w = register_parameter("w", torch::tensor({0.5F, -0.25F}));
+    if (spec_.value("backbone", false)) {
+      backbone_ = std::make_shared<Backbone>();
+      this->register_module("backbone", backbone_);
+    }
     if (spec_.contains("manual")) {
       this->automatic_optimization = false;
       v = register_parameter("v", torch::tensor({-0.5F, 0.75F}));
@@ -103,7 +107,8 @@ class Model final : public bolt::LightningModule<B> {
   bolt::OptimizerConfig configure_optimizers() override {
     recorder_.event("mod:configure_optimizers");
     std::vector<bolt::OptimizerEntry> entries;
-    const bool own = spec_.contains("schedulers");
+    // torch's Adagrad can't take another group.
+    const bool own = spec_.contains("schedulers") || backbone_ != nullptr;
     if (spec_.contains("manual")) {
       const std::vector<torch::Tensor> parameters{w, v};
       for (std::size_t k = 0; k < 2; ++k) {
@@ -111,9 +116,13 @@ class Model final : public bolt::LightningModule<B> {
                                                        {parameters[k]}, own)});
       }
     } else {
+      std::vector<torch::Tensor> trained;
+      for (const torch::Tensor& p : this->parameters()) {
+        if (p.requires_grad()) trained.push_back(p);
+      }
       entries.push_back(
           {.optimizer = make_optimizer(spec_.value("optimizer", Json::object()),
-                                       {w}, own)});
+                                       trained, own)});
     }
     for (const Json& scheduler : spec_.value("schedulers", Json::array())) {
       bolt::OptimizerEntry& entry = entries[scheduler.value("optimizer", 0U)];
@@ -123,12 +132,7 @@ class Model final : public bolt::LightningModule<B> {
   }
   void lr_scheduler_step(bolt::LRScheduler& scheduler,
                          std::optional<double> metric) override {
-    for (std::size_t k = 0; k < trainer().lr_scheduler_configs().size(); ++k) {
-      if (&*trainer().lr_scheduler_configs()[k].scheduler != &scheduler) {
-        continue;
-      }
-      recorder_.event("mod:lr_scheduler_step", spec_["schedulers"][k]["type"]);
-    }
+    recorder_.event("mod:lr_scheduler_step", scheduler.name());
     bolt::Module::lr_scheduler_step(scheduler, metric);
   }
   void optimizer_step(int64_t epoch, int64_t batch_idx,
@@ -220,8 +224,11 @@ class Model final : public bolt::LightningModule<B> {
                     Json::array({step.batch_idx, loss}));
     int64_t k = 0;
     for (const auto& optimizer : trainer().optimizers()) {
-      recorder_.lrs.push_back(
-          {k++, optimizer->param_groups()[0].options().get_lr()});
+      Json rates = Json::array({k++});
+      for (const auto& group : optimizer->param_groups()) {
+        rates.push_back(group.options().get_lr());
+      }
+      recorder_.lrs.push_back(std::move(rates));
     }
     act("on_train_batch_end");
   }
@@ -230,10 +237,16 @@ class Model final : public bolt::LightningModule<B> {
   torch::Tensor v;
 
  private:
-  static torch::Tensor compute(const Batch& batch, const torch::Tensor& p) {
-    return (batch[0].matmul(p) - batch[1]).pow(2).mean();
+  struct Backbone : torch::nn::Module {
+    Backbone() { b = register_parameter("b", torch::tensor({0.25F, -0.5F})); }
+    torch::Tensor b;
+  };
+
+  torch::Tensor compute(const Batch& batch, const torch::Tensor& p) const {
+    const torch::Tensor weight = backbone_ != nullptr ? p + backbone_->b : p;
+    return (batch[0].matmul(weight) - batch[1]).pow(2).mean();
   }
-  static torch::Tensor compute(const Parts& parts, const torch::Tensor& p) {
+  torch::Tensor compute(const Parts& parts, const torch::Tensor& p) const {
     torch::Tensor sum = torch::zeros({});
     for (const auto& part : parts) {
       if (part) sum = sum + compute(*part, p);
@@ -363,6 +376,7 @@ class Model final : public bolt::LightningModule<B> {
   Json spec_;
   Recorder& recorder_;
   bolt::ModuleHooks hooks_{};
+  std::shared_ptr<Backbone> backbone_{};
   int64_t batch_idx_ = 0;
   torch::Tensor loss_ = torch::zeros({});
 };

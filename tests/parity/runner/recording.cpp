@@ -10,6 +10,15 @@ Json number(double value) {
   return value;
 }
 
+Json metrics(const bolt::MetricMap& map) {
+  Json values = Json::object();
+  for (const auto& [name, value] : map) {
+    const bool timed = name.ends_with("time") || name.ends_with("_per_sec");
+    values[name] = timed ? Json(0.0) : number(value);
+  }
+  return values;
+}
+
 void Recorder::event(const std::string& name, std::optional<Json> more) {
   Json event = {name, trainer != nullptr ? trainer->current_epoch() : 0,
                 trainer != nullptr ? trainer->global_step() : 0};
@@ -119,10 +128,9 @@ class RecordingLogger final : public bolt::Logger {
 
   std::string name() const override { return "record"; }
   std::string version() const override { return "0"; }
-  void log_metrics(const bolt::MetricMap& metrics, int64_t step) override {
-    Json values = Json::object();
-    for (const auto& [name, value] : metrics) values[name] = number(value);
-    recorder_.logger_calls.push_back({{"step", step}, {"metrics", values}});
+  void log_metrics(const bolt::MetricMap& logged, int64_t step) override {
+    recorder_.logger_calls.push_back(
+        {{"step", step}, {"metrics", metrics(logged)}});
   }
 
  private:

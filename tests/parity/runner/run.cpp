@@ -60,12 +60,6 @@ void construct(Job& s, const Json& action) {
   s.recorder.trainer = s.trainer.get();
 }
 
-Json metrics(const bolt::MetricMap& map) {
-  Json values = Json::object();
-  for (const auto& [name, value] : map) values[name] = number(value);
-  return values;
-}
-
 // What is run, and its results where it has some.
 Json perform(Job& s, const Json& action) {
   const auto what = action["do"].get<std::string>();
