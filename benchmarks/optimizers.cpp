@@ -1,15 +1,19 @@
 // One step of torchbolt's optimizers, next to torch's C++ ones: the two take
 // turns, on one thread. Prints the medians, in microseconds, and how many times
 // as fast ours is. peers/optimizers.py measures Python's on the same tensors.
+// "its traffic" has our AdamW in the first column and in the second a loop that
+// reads and writes what AdamW must (weights, gradients, two moments; all but
+// the gradients are written) and does next to nothing with it: what the memory
+// leaves to gain.
 //
 //   optimizers
 
 #include <torch/torch.h>
 #include <torchbolt/optim/optim.h>
 
+#include <array>
 #include <chrono>
 #include <cstdio>
-#include <functional>
 #include <vector>
 
 #include "paired.h"
@@ -28,28 +32,60 @@ std::vector<torch::Tensor> make_parameters(const Shapes& shapes) {
   return made;
 }
 
-double time_us(torch::optim::Optimizer& optimizer, int steps) {
+template <class Step>
+double time_us(Step&& step, int steps) {
   const auto begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < steps; ++i) optimizer.step();
+  for (int i = 0; i < steps; ++i) step();
   const std::chrono::duration<double, std::micro> time =
       std::chrono::steady_clock::now() - begin;
   return time.count() / steps;
 }
 
+template <class Step>
 void compare(const char* name, const char* size, int steps,
-             torch::optim::Optimizer& torchs, torch::optim::Optimizer& ours) {
+             torch::optim::Optimizer& torchs, Step&& ours) {
   std::vector<double> theirs, own, ratio;
-  time_us(torchs, steps);
+  const auto step = [&] { torchs.step(); };
+  time_us(step, steps);
   time_us(ours, steps);
   for (int round = 0; round < 11; ++round) {
-    theirs.push_back(time_us(torchs, steps));
+    theirs.push_back(time_us(step, steps));
     own.push_back(time_us(ours, steps));
     ratio.push_back(theirs.back() / own.back());
   }
-  std::printf("%-13s %-16s %10.1f %10.1f %8.1f\n", name, size,
+  std::printf("%-14s %-16s %10.1f %10.1f %8.1f\n", name, size,
               paired::median(theirs), paired::median(own),
               paired::median(ratio));
 }
+
+// The arrays of AdamW, and nothing else.
+class Traffic {
+ public:
+  explicit Traffic(const std::vector<torch::Tensor>& parameters) {
+    for (const auto& p : parameters) {
+      arrays_.push_back({p.detach().clone(), p.grad().clone(),
+                         torch::zeros_like(p.detach()),
+                         torch::zeros_like(p.detach())});
+    }
+  }
+  void operator()() {
+    for (auto& [p, g, m, v] : arrays_) {
+      run(p.data_ptr<float>(), g.data_ptr<float>(), m.data_ptr<float>(),
+          v.data_ptr<float>(), p.numel());
+    }
+  }
+
+ private:
+  static void run(float* __restrict p, const float* __restrict g,
+                  float* __restrict m, float* __restrict v, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) {
+      m[i] += g[i];
+      v[i] -= g[i];
+      p[i] += m[i];
+    }
+  }
+  std::vector<std::array<torch::Tensor, 4>> arrays_{};
+};
 
 }  // namespace
 
@@ -62,7 +98,7 @@ int main() {
   } sizes[] = {{"4 small", {{64, 32}, {64}, {10, 64}, {10}}, 2000},
                {"100 x 10,000", Shapes(100, {10'000}), 20},
                {"50 x 200,000", Shapes(50, {200'000}), 2}};
-  std::printf("%-13s %-16s %10s %10s %8s\n", "", "", "torch, us", "ours, us",
+  std::printf("%-14s %-16s %10s %10s %8s\n", "", "", "torch, us", "ours, us",
               "times");
   namespace o = bolt::optim;
   for (const auto& [size, shapes, steps] : sizes) {
@@ -70,22 +106,23 @@ int main() {
     {
       torch::optim::AdamW torchs(a);
       o::AdamW ours(b);
-      compare("AdamW", size, steps, torchs, ours);
+      compare("AdamW", size, steps, torchs, [&] { ours.step(); });
+      compare("  its traffic", size, steps, ours, Traffic(b));
     }
     {
       torch::optim::SGD torchs(a, torch::optim::SGDOptions(1e-3).momentum(.9));
       o::SGD ours(b, {.lr = 1e-3, .momentum = 0.9});
-      compare("SGD, momentum", size, steps, torchs, ours);
+      compare("SGD, momentum", size, steps, torchs, [&] { ours.step(); });
     }
     {
       torch::optim::Adagrad torchs(a);
       o::Adagrad ours(b);
-      compare("Adagrad", size, steps, torchs, ours);
+      compare("Adagrad", size, steps, torchs, [&] { ours.step(); });
     }
     {
       torch::optim::RMSprop torchs(a);
       o::RMSprop ours(b);
-      compare("RMSprop", size, steps, torchs, ours);
+      compare("RMSprop", size, steps, torchs, [&] { ours.step(); });
     }
   }
 }

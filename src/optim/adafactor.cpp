@@ -45,6 +45,7 @@ struct Rule<AdafactorOptions> {
   static constexpr std::array<std::string_view, 4> kColumns{
       "step", "row_var", "col_var", "variance"};
   static constexpr bool kAtOnce = false;
+  static constexpr bool kLoops = false;
 
   static bool fused(const AdafactorOptions&) { return false; }
 

@@ -9,6 +9,7 @@ struct Rule<AdagradOptions> {
   static constexpr const char* kName = "Adagrad";
   static constexpr std::array<std::string_view, 2> kColumns{"step", "sum"};
   static constexpr bool kAtOnce = true;
+  static constexpr bool kLoops = false;
 
   static bool fused(const AdagradOptions& o) { return o.fused.value_or(true); }
 

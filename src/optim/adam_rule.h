@@ -12,6 +12,7 @@ struct AdamRule {
   static constexpr std::array<std::string_view, 4> kColumns{
       "step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"};
   static constexpr bool kAtOnce = false;
+  static constexpr bool kLoops = false;
   static constexpr bool kChoosesDecay =
       requires(O o) { o.decoupled_weight_decay; };
 

@@ -16,6 +16,7 @@ struct Rule<LBFGSOptions> {
   static constexpr const char* kName = "LBFGS";
   static constexpr std::array<std::string_view, 0> kColumns{};
   static constexpr bool kAtOnce = false;
+  static constexpr bool kLoops = false;
 
   static bool fused(const LBFGSOptions&) { return false; }
 

@@ -9,6 +9,7 @@ struct Rule<LionOptions> {
   static constexpr const char* kName = "Lion";
   static constexpr std::array<std::string_view, 1> kColumns{"exp_avg"};
   static constexpr bool kAtOnce = false;
+  static constexpr bool kLoops = true;
 
   static bool fused(const LionOptions&) { return false; }
 
@@ -35,6 +36,17 @@ struct Rule<LionOptions> {
 
   static void update(const LionOptions& o, const detail::Rows& rows) {
     const at::TensorList averages = rows.columns[0];
+    if (detail::loops_fit(rows)) {
+      const detail::LionLoop loop{.lr = o.lr,
+                                  .beta1 = o.betas.first,
+                                  .beta2 = o.betas.second,
+                                  .decay = 1 - o.lr * o.weight_decay,
+                                  .maximize = o.maximize};
+      for (std::size_t i = 0; i < averages.size(); ++i) {
+        detail::run_loop(loop, rows, i, 0);
+      }
+      return;
+    }
     const detail::Gradients gradients(rows, o.maximize, 0);
     if (o.weight_decay != 0) {
       at::_foreach_mul_(rows.parameters, 1 - o.lr * o.weight_decay);

@@ -16,6 +16,7 @@ namespace bolt::optim {
 
 /// What an optimizer with options `O` does. A specialization has
 ///   kName, kColumns, kAtOnce (whether state is made by the constructor),
+///   kLoops (whether it has loops over memory, see loops.h),
 ///   fused(options) (whether one kernel may take all), check(options),
 ///   fields(visitor, options), used(options, parameter), make(column, options,
 ///   parameter), update(options, rows).
@@ -122,6 +123,9 @@ template <class O>
 void OptimizerOf<O>::update(const GroupOptions& options,
                             const detail::Rows& rows) {
   const O& o = values_of<O>(options);
+  if constexpr (Rule<O>::kLoops) {
+    if (detail::loops_fit(rows)) return Rule<O>::update(o, rows);
+  }
   // On the CPU, foreach kernels are loops over tensors. One tensor at a time
   // stays in the cache from the first kernel to the last.
   if (rows.parameters.front().is_cpu() && !Rule<O>::fused(o)) {

@@ -12,6 +12,7 @@ struct Rule<RAdamOptions> {
   static constexpr std::array<std::string_view, 3> kColumns{"step", "exp_avg",
                                                             "exp_avg_sq"};
   static constexpr bool kAtOnce = false;
+  static constexpr bool kLoops = true;
 
   static bool fused(const RAdamOptions&) { return false; }
 
@@ -55,14 +56,31 @@ struct Rule<RAdamOptions> {
   static void update(const RAdamOptions& o, const detail::Rows& rows) {
     const auto& [steps, first, second, unused] = rows.columns;
     detail::count_step(steps);
-    detail::average_moments({.lr = o.lr,
-                             .beta1 = o.betas.first,
-                             .beta2 = o.betas.second,
-                             .weight_decay = o.weight_decay,
-                             .decoupled = o.decoupled_weight_decay,
-                             .maximize = o.maximize},
-                            rows, first, second);
+    const detail::Moments moments{.lr = o.lr,
+                                  .beta1 = o.betas.first,
+                                  .beta2 = o.betas.second,
+                                  .weight_decay = o.weight_decay,
+                                  .decoupled = o.decoupled_weight_decay,
+                                  .maximize = o.maximize};
+    // The step, for a rectification of it.
+    const auto size_of = [&](double t, double factor) {
+      return -o.lr * (factor == 0 ? 1 : factor) /
+             (1 - std::pow(o.betas.first, t));
+    };
+    if (detail::loops_fit(rows)) {
+      detail::MomentsLoop loop = detail::loop_of(moments);
+      loop.eps = o.eps;
+      for (std::size_t i = 0; i < steps.size(); ++i) {
+        const double t = detail::number_of(steps[i]);
+        const double factor = rectification(o.betas.second, t);
+        loop.rooted = factor != 0;
+        loop.of_average = size_of(t, factor);
+        detail::run_loop(loop, rows, i, 1, 2);
+      }
+      return;
+    }
 
+    detail::average_moments(moments, rows, first, second);
     std::vector<at::Tensor> scale = at::_foreach_sqrt(second);
     at::_foreach_add_(scale, o.eps);
     std::vector<at::Scalar> size;
@@ -70,8 +88,7 @@ struct Rule<RAdamOptions> {
       const double t = detail::number_of(steps[i]);
       const double factor = rectification(o.betas.second, t);
       if (factor == 0) scale[i].fill_(1);
-      size.emplace_back(-o.lr * (factor == 0 ? 1 : factor) /
-                        (1 - std::pow(o.betas.first, t)));
+      size.emplace_back(size_of(t, factor));
     }
     at::_foreach_addcdiv_(rows.parameters, first, scale, size);
   }

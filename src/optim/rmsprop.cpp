@@ -10,6 +10,7 @@ struct Rule<RMSpropOptions> {
   static constexpr std::array<std::string_view, 4> kColumns{
       "step", "square_avg", "momentum_buffer", "grad_avg"};
   static constexpr bool kAtOnce = false;
+  static constexpr bool kLoops = true;
 
   static bool fused(const RMSpropOptions&) { return false; }
 
@@ -49,6 +50,22 @@ struct Rule<RMSpropOptions> {
   static void update(const RMSpropOptions& o, const detail::Rows& rows) {
     const auto& [steps, squares, buffers, averages] = rows.columns;
     detail::count_step(steps);
+    if (detail::loops_fit(rows)) {
+      const detail::RMSpropLoop loop{.lr = o.lr,
+                                     .alpha = o.alpha,
+                                     .eps = o.eps,
+                                     .weight_decay = o.weight_decay,
+                                     .momentum = o.momentum,
+                                     .maximize = o.maximize};
+      // State of settings that are off now may still be there.
+      detail::Rows used = rows;
+      if (o.momentum == 0) used.columns[2] = {};
+      if (!o.centered) used.columns[3] = {};
+      for (std::size_t i = 0; i < steps.size(); ++i) {
+        detail::run_loop(loop, used, i, 1, 2, 3);
+      }
+      return;
+    }
     const detail::Gradients gradients(rows, o.maximize, o.weight_decay);
     at::_foreach_mul_(squares, o.alpha);
     at::_foreach_addcmul_(squares, gradients, gradients, 1 - o.alpha);

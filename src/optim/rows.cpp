@@ -14,6 +14,29 @@ bool fused_there(const at::Tensor& parameter) {
 
 }  // namespace
 
+bool loops_fit(const Rows& rows) {
+  const at::Tensor& first = rows.parameters.front();
+  const at::ScalarType type = first.scalar_type();
+  if (!first.is_cpu() || !rows.dense ||
+      (type != at::kFloat && type != at::kDouble)) {
+    return false;
+  }
+  for (std::size_t i = 0; i < rows.parameters.size(); ++i) {
+    const at::Tensor& p = rows.parameters[i];
+    if (rows.gradients[i].scalar_type() != type) return false;
+    for (const at::TensorList& column : rows.columns) {
+      if (column.empty() || !column[i].defined() || column[i].dim() == 0) {
+        continue;
+      }
+      if (column[i].scalar_type() != type ||
+          column[i].strides() != p.strides()) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
 bool fused_wanted(std::optional<bool> asked, const at::Tensor& parameter,
                   std::string_view optimizer) {
   if (!asked.value_or(true)) return false;
@@ -69,6 +92,14 @@ Gradients average_moments(const Moments& m, const Rows& rows,
   at::_foreach_mul_(second, m.beta2);
   at::_foreach_addcmul_(second, gradients, gradients, 1 - m.beta2);
   return gradients;
+}
+
+MomentsLoop loop_of(const Moments& m) {
+  return {.decay = m.decoupled ? 1 - m.lr * m.weight_decay : 1,
+          .weight_decay = m.decoupled ? 0 : m.weight_decay,
+          .maximize = m.maximize,
+          .beta1 = m.beta1,
+          .beta2 = m.beta2};
 }
 
 }  // namespace bolt::optim::detail

@@ -1,12 +1,16 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
+
+#include "optim/loops.h"
 
 namespace bolt::optim::detail {
 
@@ -36,6 +40,41 @@ struct Rows {
     return row;
   }
 };
+
+/// Whether a loop over memory (loops.h) may update the rows: they are on the
+/// CPU, of float or double, and all lie as the parameters do.
+bool loops_fit(const Rows& rows);
+
+/// Runs such a loop on the i-th parameter, its gradient, and these columns of
+/// its state; a column that isn't there is a null pointer.
+template <class Loop, class... Columns>
+void run_loop(const Loop& loop, const Rows& rows, std::size_t i,
+              Columns... columns) {
+  constexpr int64_t kGrain = 32'768;  // numbers that a thread is worth
+  const at::Tensor& parameter = rows.parameters[i];
+  const auto run = [&]<class T>(T) {
+    const auto column = [&](std::size_t c, int64_t begin) -> T* {
+      if (rows.columns[c].empty() || !rows.columns[c][i].defined()) {
+        return nullptr;
+      }
+      return rows.columns[c][i].mutable_data_ptr<T>() + begin;
+    };
+    T* const to = parameter.mutable_data_ptr<T>();
+    const T* const gradient = rows.gradients[i].const_data_ptr<T>();
+    at::parallel_for(0, parameter.numel(), kGrain,
+                     [&](int64_t begin, int64_t end) {
+                       loop(to + begin, gradient + begin,
+                            column(columns, begin)..., end - begin);
+                     });
+  };
+  if (parameter.scalar_type() == at::kFloat) {
+    run(float{});
+  } else {
+    run(double{});
+  }
+  // A backward pass that kept the old numbers must notice.
+  parameter.unsafeGetTensorImpl()->bump_version();
+}
 
 /// Whether one of torch's fused kernels is to be used. Throws ConfigError when
 /// it was asked for and torch doesn't have it.
@@ -75,5 +114,7 @@ struct Moments {
 };
 Gradients average_moments(const Moments& m, const Rows& rows,
                           at::TensorList first, at::TensorList second);
+/// The same as a loop over memory, which then makes the steps.
+MomentsLoop loop_of(const Moments& m);
 
 }  // namespace bolt::optim::detail

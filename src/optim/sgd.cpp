@@ -9,6 +9,7 @@ struct Rule<SGDOptions> {
   static constexpr const char* kName = "SGD";
   static constexpr std::array<std::string_view, 1> kColumns{"momentum_buffer"};
   static constexpr bool kAtOnce = false;
+  static constexpr bool kLoops = false;
 
   static bool fused(const SGDOptions& o) { return o.fused.value_or(true); }
 

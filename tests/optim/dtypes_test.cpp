@@ -78,5 +78,61 @@ TEST(OptimizersOfEachType, LBFGSSaysThatFloat16WontDo) {
                            {"LBFGS", "float16", "bf16-true"}));
 }
 
+// Parameters that lie in order are updated by loops over memory, others by
+// torch's kernels.
+TEST(OptimizersOfEachType, DoTheSameHoweverAParameterLies) {
+  const std::vector<std::pair<std::string, Make>> looped{
+      {"NAdam", make<optim::NAdam>(optim::NAdamOptions{
+                    .weight_decay = 0.1, .decoupled_weight_decay = true})},
+      {"NAdam coupled", make<optim::NAdam>(optim::NAdamOptions{
+                            .weight_decay = 0.1, .maximize = true})},
+      {"RAdam", make<optim::RAdam>(optim::RAdamOptions{
+                    .weight_decay = 0.1, .decoupled_weight_decay = true})},
+      {"RAdam coupled", make<optim::RAdam>(optim::RAdamOptions{
+                            .weight_decay = 0.1, .maximize = true})},
+      {"RMSprop", make<optim::RMSprop>(optim::RMSpropOptions{})},
+      {"RMSprop with all",
+       make<optim::RMSprop>(optim::RMSpropOptions{.weight_decay = 0.1,
+                                                  .momentum = 0.9,
+                                                  .centered = true,
+                                                  .maximize = true})},
+      {"RMSprop centered",
+       make<optim::RMSprop>(optim::RMSpropOptions{.centered = true})},
+      {"Lion",
+       make<optim::Lion>(optim::LionOptions{.lr = 1e-2, .weight_decay = 0.1})},
+      {"Lion up",
+       make<optim::Lion>(optim::LionOptions{.lr = 1e-2, .maximize = true})}};
+  for (const auto type : {torch::kFloat, torch::kDouble}) {
+    for (const auto& [name, make_one] : looped) {
+      SCOPED_TRACE(name + " in " + c10::toString(type));
+      torch::manual_seed(3);
+      const auto start = torch::randn({70'003}, type);  // for several threads
+      const auto dense = start.clone().set_requires_grad(true);
+      const auto gaps = torch::zeros({start.size(0), 2}, type).select(1, 0);
+      gaps.copy_(start).set_requires_grad(true);
+      const auto of_dense = make_one({dense});
+      const auto of_gaps = make_one({gaps});
+      for (int step = 0; step < 8; ++step) {  // RAdam rectifies by then
+        const auto gradient = torch::randn_like(start);
+        dense.mutable_grad() = gradient.clone();
+        gaps.mutable_grad() = gradient.clone();
+        of_dense->step();
+        of_gaps->step();
+      }
+      EXPECT_TRUE(torch::allclose(dense, gaps, 1e-5, 1e-6));
+      EXPECT_FALSE(torch::allclose(dense, start, 1e-3, 1e-3));
+    }
+  }
+}
+
+TEST(OptimizersOfEachType, ABackwardPassNoticesAStepInBetween) {
+  const auto w = torch::ones({3}).requires_grad_();
+  optim::RMSprop rmsprop({w});
+  const auto loss = w.pow(2).sum();
+  w.mutable_grad() = torch::ones({3});
+  rmsprop.step();
+  EXPECT_THROW(loss.backward(), c10::Error);
+}
+
 }  // namespace
 }  // namespace bolt

@@ -132,15 +132,19 @@ void expect_fixed(const char* name, const auto& options, int64_t most) {
   EXPECT_EQ(step_allocations<O>(100, options), few) << name;
 }
 
-// One kernel for all of them: what torch's dispatcher needs, and no more. The
-// optimizers that are made of several kernels have temporaries for each
-// parameter.
-TEST(Overhead, AFusedStepAllocatesTheSameForAnyNumberOfParameters) {
+// One kernel for all of them, or loops over memory: what torch's dispatcher
+// needs, and no more. Adafactor, which is made of several kernels, has
+// temporaries for each parameter.
+TEST(Overhead, AStepAllocatesTheSameForAnyNumberOfParameters) {
   using namespace optim;
   expect_fixed<AdamW>("AdamW", AdamWOptions{}, 5);
   expect_fixed<Adam>("Adam", AdamOptions{.amsgrad = true}, 6);
   expect_fixed<SGD>("SGD", SGDOptions{.lr = 0.1, .momentum = 0.9}, 4);
   expect_fixed<Adagrad>("Adagrad", AdagradOptions{}, 5);
+  expect_fixed<RMSprop>("RMSprop", RMSpropOptions{.momentum = 0.9}, 0);
+  expect_fixed<Lion>("Lion", LionOptions{}, 0);
+  expect_fixed<NAdam>("NAdam", NAdamOptions{}, 0);
+  expect_fixed<RAdam>("RAdam", RAdamOptions{}, 0);
 }
 
 // Memory that grew, or came and went, would fault in new pages.
