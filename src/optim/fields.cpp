@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <torchbolt/core/number.h>
 
+#include <cmath>
+
 namespace bolt::optim::detail {
 
 // Python allows a tensor as learning rate.
@@ -22,7 +24,7 @@ void Check::that(bool right, const char* field, double got,
 }
 
 void Check::not_negative(const char* field, double value) const {
-  that(value >= 0, field, value, "at least 0");
+  that(value >= 0 && std::isfinite(value), field, value, "at least 0");
 }
 
 void Check::betas(const std::pair<double, double>& betas) const {

@@ -103,7 +103,7 @@ class Check {
  public:
   explicit Check(std::string_view optimizer) : optimizer_(optimizer) {}
 
-  /// value >= 0
+  /// value >= 0, and finite
   void not_negative(const char* field, double value) const;
   /// 0 <= value < 1, both
   void betas(const std::pair<double, double>& betas) const;

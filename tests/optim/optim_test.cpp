@@ -50,6 +50,11 @@ TEST(Optimizers, RefuseOptionsOutOfRange) {
   EXPECT_TRUE(has(refused([&] { AdamW(p, {.lr = -1}); }),
                   {"[AdamW] lr is out of range", "got -1", "at least 0"}));
   EXPECT_TRUE(has(refused([&] { AdamW(p, {.lr = nan}); }), {"lr"}));
+  EXPECT_TRUE(has(refused([&] {
+                    RMSprop(p,
+                            {.eps = std::numeric_limits<double>::infinity()});
+                  }),
+                  {"[RMSprop]", "eps", "got inf"}));
   EXPECT_TRUE(has(refused([&] { AdamW(p, {.betas = {1, 0.9}}); }),
                   {"betas.first", "got 1", "below 1"}));
   EXPECT_TRUE(has(refused([&] { Adam(p, {.betas = {0.9, -1}}); }),
