@@ -40,7 +40,7 @@ write_basic_package_version_file(
 set(package_files
   "${PROJECT_BINARY_DIR}/torchboltConfig.cmake"
   "${PROJECT_BINARY_DIR}/torchboltConfigVersion.cmake")
-foreach(module FindLibtorch torchboltPrecompile)
+foreach(module FindLibdeflate FindLibtorch torchboltPrecompile)
   configure_file("${PROJECT_SOURCE_DIR}/cmake/${module}.cmake"
                  "${PROJECT_BINARY_DIR}/${module}.cmake" COPYONLY)
   list(APPEND package_files "${PROJECT_BINARY_DIR}/${module}.cmake")

@@ -4,6 +4,7 @@
 // this header costs what torch/nn/module.h costs, and a little.
 
 #include <torchbolt/callbacks/callbacks.h>
+#include <torchbolt/checkpoint/checkpoint.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/data/data.h>

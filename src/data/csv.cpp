@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "data/byte_source.h"
+#include "core/byte_source.h"
 #include "data/csv_column.h"
 #include "data/csv_scanner.h"
 

@@ -7,7 +7,7 @@
 #include <limits>
 #include <utility>
 
-#include "data/byte_source.h"
+#include "core/byte_source.h"
 
 namespace bolt::detail {
 namespace {

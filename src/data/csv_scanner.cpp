@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "data/byte_source.h"
+#include "core/byte_source.h"
 
 namespace bolt::detail {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/byte_source.h"
+#include "core/byte_source.h"
 
 namespace bolt::detail {
 

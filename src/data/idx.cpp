@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/byte_source.h"
+#include "core/byte_source.h"
 #include "data/flat_tensor.h"
 
 namespace bolt {

@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "data/byte_source.h"
+#include "core/byte_source.h"
 #include "data/flat_tensor.h"
 #include "data/npy_header.h"
 

@@ -7,10 +7,10 @@
 #include <array>
 #include <set>
 
-#include "data/byte_source.h"
+#include "core/byte_source.h"
+#include "core/zip.h"
 #include "data/flat_tensor.h"
 #include "data/npy_header.h"
-#include "data/zip.h"
 
 namespace bolt {
 namespace {

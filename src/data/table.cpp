@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "data/byte_source.h"
+#include "core/byte_source.h"
 
 namespace bolt {
 namespace {

@@ -148,10 +148,11 @@ case_from_source() {
   version_of "$work/installed_shared"
 }
 
-# A shared one keeps spdlog and zlib to itself.
+# A shared one keeps what it needs to itself.
 case_find_package_shared() {
   consume "$work/installed_shared" find_package_shared \
-    -DCMAKE_DISABLE_FIND_PACKAGE_spdlog=ON -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON
+    -DCMAKE_DISABLE_FIND_PACKAGE_spdlog=ON -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON \
+    -DCMAKE_DISABLE_FIND_PACKAGE_Libdeflate=ON
   local libraries
   libraries=$(ldd "$work/find_package_shared/out/bin/consumer")
   grep -q "$work/installed_shared/.*libtorchbolt\.so" <<<"$libraries" ||

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/byte_source.h"
+#include "core/byte_source.h"
 
 namespace bolt::detail {
 
@@ -17,6 +17,7 @@ struct ZipEntry {
   uint64_t compressed = 0;  ///< bytes in the archive
   uint64_t size = 0;        ///< bytes of the file itself
   uint64_t header = 0;      ///< where its local header begins
+  uint64_t end = 0;         ///< where what follows it begins
 };
 
 /// The files of a zip archive, zip64 included (PKWARE's APPNOTE.TXT 6.3.10,
@@ -30,6 +31,9 @@ class ZipReader {
   const std::vector<ZipEntry>& entries() const { return entries_; }
   /// The bytes of one file; `expect_end()` compares its checksum.
   std::unique_ptr<ByteSource> open(const ZipEntry& entry) const;
+  /// Where in the file its `compressed` bytes begin, all of which are before
+  /// what follows it.
+  uint64_t data_offset(const ZipEntry& entry) const;
 
  private:
   struct Directory {
@@ -40,7 +44,7 @@ class ZipReader {
   Directory find_directory() const;
   bool find_zip64(uint64_t end, Directory& directory) const;
   void read_directory(const Directory& directory);
-  void check_overlap() const;
+  void check_overlap(uint64_t directory);
 
   const InputFile& file_;
   std::vector<ZipEntry> entries_{};

@@ -1,26 +1,13 @@
-#include "data/zip.h"
+#include "core/zip.h"
 
 #include <algorithm>
 #include <string_view>
 
-#include "data/zip_source.h"
+#include "core/zip_records.h"
+#include "core/zip_source.h"
 
 namespace bolt::detail {
 namespace {
-
-constexpr uint32_t kLocalHeader = 0x04034b50;
-constexpr uint32_t kDirectoryEntry = 0x02014b50;
-constexpr uint32_t kEnd = 0x06054b50;
-constexpr uint32_t kZip64Locator = 0x07064b50;
-constexpr uint32_t kZip64End = 0x06064b50;
-constexpr uint64_t kLocalBytes = 30;
-constexpr uint64_t kDirectoryBytes = 46;
-constexpr uint64_t kEndBytes = 22;
-constexpr uint64_t kLocatorBytes = 20;
-constexpr uint64_t kZip64EndBytes = 56;
-// In a 16- or 32-bit field: the value stands in the zip64 fields.
-constexpr uint64_t kElsewhere16 = 0xffff;
-constexpr uint64_t kElsewhere32 = 0xffffffff;
 
 // Little-endian numbers at given places of a record. Asking beyond its end is
 // our mistake, and throws.
@@ -81,8 +68,9 @@ void take_zip64(const InputFile& file, const Record& extra, ZipEntry& entry) {
 }  // namespace
 
 ZipReader::ZipReader(const InputFile& file) : file_(file) {
-  read_directory(find_directory());
-  check_overlap();
+  const Directory directory = find_directory();
+  read_directory(directory);
+  check_overlap(directory.offset);
 }
 
 // The record at the end is found from behind: a comment may follow it.
@@ -141,33 +129,32 @@ void ZipReader::read_directory(const Directory& directory) {
                  std::to_string(directory.entries) + " entries in " +
                      std::to_string(directory.size) + " bytes");
   }
-  uint64_t at = directory.offset;
-  const uint64_t end = directory.offset + directory.size;
+  // At once: thousands of files are usual, and two reads for each are slow.
+  const Record list(file_, directory.offset, directory.size);
+  std::size_t at = 0;
   for (uint64_t k = 0; k < directory.entries; ++k) {
-    if (end - at < kDirectoryBytes) {
+    const std::size_t left = list.size() - at;
+    if (left < kDirectoryBytes) {
       file_.refuse("its list of files is too short",
                    "entry " + std::to_string(k) + " at its end");
     }
-    const Record fixed(file_, at, kDirectoryBytes);
-    const uint64_t name = fixed.u16(28), extra = fixed.u16(30);
-    const uint64_t bytes = kDirectoryBytes + name + extra + fixed.u16(32);
-    if (fixed.u32(0) != kDirectoryEntry || end - at < bytes) {
-      file_.refuse(
-          "its list of files is broken",
-          "entry " + std::to_string(k) + " at byte " + std::to_string(at));
+    const std::size_t name = list.u16(at + 28), extra = list.u16(at + 30);
+    const std::size_t bytes =
+        kDirectoryBytes + name + extra + list.u16(at + 32);
+    if (list.u32(at) != kDirectoryEntry || left < bytes) {
+      file_.refuse("its list of files is broken",
+                   "entry " + std::to_string(k) + " at byte " +
+                       std::to_string(directory.offset + at));
     }
-    const Record rest(file_, at + kDirectoryBytes, name + extra);
-    ZipEntry entry{.name = rest.text(0, static_cast<std::size_t>(name)),
-                   .method = fixed.u16(10),
-                   .crc = fixed.u32(16),
-                   .compressed = fixed.u32(20),
-                   .size = fixed.u32(24),
-                   .header = fixed.u32(42)};
-    take_zip64(file_,
-               Record(rest.text(static_cast<std::size_t>(name),
-                                static_cast<std::size_t>(extra))),
+    ZipEntry entry{.name = list.text(at + kDirectoryBytes, name),
+                   .method = list.u16(at + 10),
+                   .crc = list.u32(at + 16),
+                   .compressed = list.u32(at + 20),
+                   .size = list.u32(at + 24),
+                   .header = list.u32(at + 42)};
+    take_zip64(file_, Record(list.text(at + kDirectoryBytes + name, extra)),
                entry);
-    if ((fixed.u16(8) & 1) != 0) {
+    if ((list.u16(at + 8) & 1) != 0) {
       file_.refuse("an entry is encrypted", quoted_text(entry.name));
     }
     entries_.push_back(std::move(entry));
@@ -176,44 +163,50 @@ void ZipReader::read_directory(const Directory& directory) {
 }
 
 // A small archive whose entries share their bytes could unpack to anything.
-void ZipReader::check_overlap() const {
-  std::vector<const ZipEntry*> order;
-  for (const ZipEntry& entry : entries_) order.push_back(&entry);
+void ZipReader::check_overlap(uint64_t directory) {
+  std::vector<ZipEntry*> order;
+  for (ZipEntry& entry : entries_) order.push_back(&entry);
   std::sort(order.begin(), order.end(),
             [](const ZipEntry* a, const ZipEntry* b) {
               return a->header < b->header;
             });
   for (std::size_t k = 0; k < order.size(); ++k) {
-    const ZipEntry& entry = *order[k];
-    const uint64_t end =
-        k + 1 < order.size() ? order[k + 1]->header : file_.size();
-    if (entry.header > end || end - entry.header < kLocalBytes ||
-        entry.compressed > end - entry.header - kLocalBytes) {
+    ZipEntry& entry = *order[k];
+    entry.end = k + 1 < order.size() ? order[k + 1]->header : directory;
+    if (entry.header > entry.end || entry.end - entry.header < kLocalBytes ||
+        entry.compressed > entry.end - entry.header - kLocalBytes) {
       file_.refuse(
           "entry " + quoted_text(entry.name) + " overlaps what follows it",
           std::to_string(entry.compressed) + " bytes at byte " +
               std::to_string(entry.header),
-          "to end before byte " + std::to_string(end));
+          "to end before byte " + std::to_string(entry.end));
     }
   }
 }
 
-std::unique_ptr<ByteSource> ZipReader::open(const ZipEntry& entry) const {
-  const Record local(file_, entry.header, kLocalBytes);
-  if (local.u32(0) != kLocalHeader) {
+uint64_t ZipReader::data_offset(const ZipEntry& entry) const {
+  const uint64_t most = entry.end - entry.header;
+  const Record local(file_, entry.header,
+                     std::min<uint64_t>(most, kLocalBytes + entry.name.size()));
+  if (local.u32(0) != kLocalHeader || local.u16(26) != entry.name.size() ||
+      local.text(kLocalBytes, entry.name.size()) != entry.name) {
     file_.refuse(
         "entry " + quoted_text(entry.name) + " isn't where the list says",
-        "another signature at byte " + std::to_string(entry.header));
+        "something else at byte " + std::to_string(entry.header));
   }
-  const uint64_t first =
-      entry.header + kLocalBytes + local.u16(26) + local.u16(28);
-  if (first > file_.size() || entry.compressed > file_.size() - first) {
-    file_.refuse(
-        "entry " + quoted_text(entry.name) + " goes beyond the file's end",
-        std::to_string(entry.compressed) + " bytes at byte " +
-            std::to_string(first));
+  const uint64_t before = kLocalBytes + local.u16(26) + local.u16(28);
+  if (before > most || entry.compressed > most - before) {
+    file_.refuse("entry " + quoted_text(entry.name) +
+                     " goes beyond the begin of what follows it",
+                 std::to_string(entry.compressed) + " bytes at byte " +
+                     std::to_string(entry.header + before),
+                 "to end before byte " + std::to_string(entry.end));
   }
-  return open_zip_source(file_, entry, first);
+  return entry.header + before;
+}
+
+std::unique_ptr<ByteSource> ZipReader::open(const ZipEntry& entry) const {
+  return open_zip_source(file_, entry, data_offset(entry));
 }
 
 }  // namespace bolt::detail

@@ -2,8 +2,8 @@
 
 #include <memory>
 
-#include "data/byte_source.h"
-#include "data/zip.h"
+#include "core/byte_source.h"
+#include "core/zip.h"
 
 namespace bolt::detail {
 

@@ -1,10 +1,12 @@
-#include "data/zip_source.h"
+#include "core/zip_source.h"
 
 #include <zlib.h>
 
 #include <algorithm>
 #include <array>
 #include <string>
+
+#include "core/crc32.h"
 
 namespace bolt::detail {
 namespace {
@@ -36,8 +38,7 @@ class ZipSource : public ByteSource {
       return 0;
     }
     const std::size_t n = unpack(to, wanted);
-    have_ = static_cast<uint32_t>(
-        ::crc32(have_, static_cast<const Bytef*>(to), static_cast<uInt>(n)));
+    have_ = crc32(have_, to, n);
     return n;
   }
 

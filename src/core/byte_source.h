@@ -14,12 +14,16 @@ namespace bolt::detail {
 /// a terminal, and cut where it is long.
 std::string quoted_text(std::string_view text);
 
-/// A regular file, open for reading. What goes wrong is a DataError that names
-/// the function and the file.
+/// Which class of error says that a file isn't what it should be.
+enum class FileKind { kData, kCheckpoint };
+
+/// A regular file, open for reading. What goes wrong is a DataError, or a
+/// CheckpointError, that names the function and the file.
 class InputFile {
  public:
   /// `reader` is the function that the user called.
-  InputFile(std::string_view reader, const std::filesystem::path& path);
+  InputFile(std::string_view reader, const std::filesystem::path& path,
+            FileKind kind = FileKind::kData);
   ~InputFile();
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
@@ -36,6 +40,7 @@ class InputFile {
 
  private:
   std::string where_;
+  FileKind kind_;
   int fd_ = -1;
   uint64_t size_ = 0;
 };

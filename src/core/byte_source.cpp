@@ -1,4 +1,4 @@
-#include "data/byte_source.h"
+#include "core/byte_source.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -28,8 +28,9 @@ std::string quoted_text(std::string_view text) {
   return "\"" + shown + (text.size() > kMost ? "…" : "") + "\"";
 }
 
-InputFile::InputFile(std::string_view reader, const std::filesystem::path& path)
-    : where_(std::string(reader) + "(" + path.string() + ")") {
+InputFile::InputFile(std::string_view reader, const std::filesystem::path& path,
+                     FileKind kind)
+    : where_(std::string(reader) + "(" + path.string() + ")"), kind_(kind) {
   // Not blocking: opening a pipe would wait for somebody to write.
   fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd_ < 0) refuse("it can't be read", std::strerror(errno));
@@ -63,11 +64,13 @@ void InputFile::read_at(uint64_t offset, void* to, std::size_t bytes) const {
 
 void InputFile::refuse(std::string what, std::string got, std::string expected,
                        std::string tip) const {
-  throw DataError({.where = where_,
-                   .what = std::move(what),
-                   .got = std::move(got),
-                   .expected = std::move(expected),
-                   .tip = std::move(tip)});
+  ErrorText text{.where = where_,
+                 .what = std::move(what),
+                 .got = std::move(got),
+                 .expected = std::move(expected),
+                 .tip = std::move(tip)};
+  if (kind_ == FileKind::kData) throw DataError(std::move(text));
+  throw CheckpointError(std::move(text));
 }
 
 std::size_t ByteSource::read_some(void* to, std::size_t bytes) {

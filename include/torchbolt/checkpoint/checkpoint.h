@@ -1,0 +1,5 @@
+#pragma once
+
+// Checkpoint files.
+
+#include <torchbolt/checkpoint/checkpoint_file.h>

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/byte_source.h"
+#include "core/zip.h"
+
+namespace bolt::detail {
+
+/// A checkpoint file, opened: its records, without the folder in which
+/// torch.save puts them. Nothing but stored records, each name once.
+class Archive {
+ public:
+  /// `reader`: the function that the user called. Refuses what isn't a
+  /// checkpoint, and says what it is where that is known.
+  Archive(std::string_view reader, const std::filesystem::path& path);
+
+  const InputFile& file() const { return file_; }
+  const std::vector<ZipEntry>& entries() const { return zip_->entries(); }
+  /// The number in entries() of a record, such as "data/0".
+  std::optional<std::size_t> find(const std::string& name) const;
+  /// Where a record's bytes begin.
+  uint64_t data_offset(std::size_t entry) const {
+    return zip_->data_offset(entries()[entry]);
+  }
+  /// A whole record, of at most `most` bytes.
+  std::string read(const std::string& name, uint64_t most, bool verify) const;
+
+ private:
+  void check_kind() const;
+  void index_records();
+  void check_byte_order() const;
+
+  InputFile file_;
+  std::optional<ZipReader> zip_{};
+  std::unordered_map<std::string, std::size_t> records_{};
+};
+
+}  // namespace bolt::detail

@@ -1,0 +1,77 @@
+#include "checkpoint/storage_reader.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "core/crc32.h"
+
+namespace bolt::detail {
+namespace {
+
+// Small enough to be in the cache still for its checksum.
+constexpr uint64_t kChunk = uint64_t{1} << 20;
+// Less isn't worth a thread.
+constexpr uint64_t kBytesPerThread = uint64_t{8} << 20;
+// More don't read faster from one disk.
+constexpr uint64_t kMostThreads = 4;
+
+void read_record(const Archive& archive, const RecordRead& read, bool verify,
+                 std::vector<char>& buffer) {
+  const ZipEntry& entry = archive.entries()[read.entry];
+  const uint64_t first = archive.data_offset(read.entry);
+  if (read.to == nullptr && buffer.empty()) buffer.resize(kChunk);
+  uint32_t crc = 0;
+  for (uint64_t at = 0; at < entry.size; at += kChunk) {
+    const auto bytes =
+        static_cast<std::size_t>(std::min(kChunk, entry.size - at));
+    char* to = read.to == nullptr ? buffer.data() : read.to + at;
+    archive.file().read_at(first + at, to, bytes);
+    if (verify) crc = crc32(crc, to, bytes);
+  }
+  if (verify && crc != entry.crc) {
+    archive.file().refuse("it is damaged: the checksum is wrong",
+                          "record " + quoted_text(entry.name));
+  }
+}
+
+}  // namespace
+
+void read_records(const Archive& archive, std::vector<RecordRead> reads,
+                  bool verify) {
+  uint64_t bytes = 0;
+  for (const RecordRead& read : reads) {
+    bytes += archive.entries()[read.entry].size;
+  }
+  // In the order of the file, so that a disk reads on.
+  std::ranges::sort(reads, {}, [&](const RecordRead& read) {
+    return archive.entries()[read.entry].header;
+  });
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::exception_ptr first_error;
+  const auto work = [&] {
+    std::vector<char> buffer;
+    try {
+      for (std::size_t k = next++; k < reads.size(); k = next++) {
+        read_record(archive, reads[k], verify, buffer);
+      }
+    } catch (...) {
+      const std::scoped_lock lock(mutex);
+      if (!first_error) first_error = std::current_exception();
+      next = reads.size();
+    }
+  };
+  const uint64_t threads =
+      std::min<uint64_t>({kMostThreads, bytes / kBytesPerThread, reads.size(),
+                          std::max(1U, std::thread::hardware_concurrency())});
+  std::vector<std::thread> others;
+  for (uint64_t k = 1; k < threads; ++k) others.emplace_back(work);
+  work();
+  for (std::thread& other : others) other.join();
+  if (first_error) std::rethrow_exception(first_error);
+}
+
+}  // namespace bolt::detail
