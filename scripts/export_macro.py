@@ -105,6 +105,9 @@ def needs_macro(lines, at):
         return None
     if line.startswith(MACRO) or is_template(lines, at):
         return None
+    # It stands with the type, on a line of its own.
+    if at > 0 and re.fullmatch(rf"{MACRO} [\w:<>, ]+", lines[at - 1]):
+        return None
     text, end = statement(lines, at)
     if end != ";" or MACRO in text:
         return None

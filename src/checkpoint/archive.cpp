@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "core/crc32.h"
-
 namespace bolt::detail {
 
 Archive::Archive(std::string_view reader, const std::filesystem::path& path)
@@ -93,12 +91,17 @@ std::string Archive::read(const std::string& name, uint64_t most,
                  "at most " + std::to_string(most));
   }
   std::string bytes(static_cast<std::size_t>(entry.size), '\0');
-  file_.read_at(data_offset(index), bytes.data(), bytes.size());
-  if (verify && crc32(0, bytes.data(), bytes.size()) != entry.crc) {
-    file_.refuse("it is damaged: the checksum is wrong",
-                 "record " + quoted_text(entry.name));
-  }
+  read_all(file_, {reading(index, bytes.data(), verify)});
   return bytes;
+}
+
+FileRead Archive::reading(std::size_t index, char* to, bool verify) const {
+  const ZipEntry& entry = entries()[index];
+  return {.offset = zip_->data_offset(entry),
+          .bytes = entry.size,
+          .to = to,
+          .crc = verify ? std::optional(entry.crc) : std::nullopt,
+          .name = entry.name};
 }
 
 }  // namespace bolt::detail

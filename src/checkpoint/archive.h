@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "checkpoint/file_reads.h"
 #include "core/byte_source.h"
 #include "core/zip.h"
 
@@ -25,10 +26,8 @@ class Archive {
   const std::vector<ZipEntry>& entries() const { return zip_->entries(); }
   /// The number in entries() of a record, such as "data/0".
   std::optional<std::size_t> find(const std::string& name) const;
-  /// Where a record's bytes begin.
-  uint64_t data_offset(std::size_t entry) const {
-    return zip_->data_offset(entries()[entry]);
-  }
+  /// Reads the record with this number in entries(), all of it.
+  FileRead reading(std::size_t entry, char* to, bool verify) const;
   /// A whole record, of at most `most` bytes.
   std::string read(const std::string& name, uint64_t most, bool verify) const;
 

@@ -27,8 +27,8 @@ constexpr std::array kDtypes{
     DtypeNames{Type::UInt64, "uint64", "", "U64"},
     DtypeNames{Type::Float8_e5m2, "float8_e5m2", "", "F8_E5M2"},
     DtypeNames{Type::Float8_e4m3fn, "float8_e4m3fn", "", "F8_E4M3"},
-    DtypeNames{Type::Float8_e5m2fnuz, "float8_e5m2fnuz", "", ""},
-    DtypeNames{Type::Float8_e4m3fnuz, "float8_e4m3fnuz", "", ""},
+    DtypeNames{Type::Float8_e5m2fnuz, "float8_e5m2fnuz", "", "F8_E5M2FNUZ"},
+    DtypeNames{Type::Float8_e4m3fnuz, "float8_e4m3fnuz", "", "F8_E4M3FNUZ"},
     DtypeNames{Type::Float8_e8m0fnu, "float8_e8m0fnu", "", "F8_E8M0"},
 };
 

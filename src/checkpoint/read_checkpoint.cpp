@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "checkpoint/archive.h"
-#include "checkpoint/storage_reader.h"
+#include "checkpoint/file_reads.h"
 #include "checkpoint/unpickler.h"
 #include "data/flat_tensor.h"
 
@@ -44,12 +44,12 @@ class TensorMaker {
 
   void read(bool verify) {
     if (outline_) return;
-    std::vector<detail::RecordRead> reads;
+    std::vector<detail::FileRead> reads;
     for (const auto& [entry, bytes] : storages_) {
-      reads.push_back(
-          {.entry = entry, .to = static_cast<char*>(bytes.data_ptr())});
+      reads.push_back(archive_.reading(
+          entry, static_cast<char*>(bytes.data_ptr()), verify));
     }
-    detail::read_records(archive_, std::move(reads), verify);
+    detail::read_all(archive_.file(), std::move(reads));
     for (const auto& [entry, bytes] : bools_) detail::repair_bools(bytes);
   }
 
@@ -98,11 +98,11 @@ State read_checkpoint(const std::filesystem::path& path,
 
 void verify_checkpoint(const std::filesystem::path& path) {
   const detail::Archive archive("verify_checkpoint", path);
-  std::vector<detail::RecordRead> reads;
+  std::vector<detail::FileRead> reads;
   for (std::size_t k = 0; k < archive.entries().size(); ++k) {
-    reads.push_back({.entry = k});
+    reads.push_back(archive.reading(k, nullptr, true));
   }
-  detail::read_records(archive, std::move(reads), true);
+  detail::read_all(archive.file(), std::move(reads));
   // What the tensors are is in the pickle.
   read_checkpoint(path, {.outline = true});
 }

@@ -12,19 +12,6 @@
 namespace bolt::detail {
 namespace {
 
-// Why a tensor can't be in a file, or "".
-std::string obstacle(const at::Tensor& tensor) {
-  if (!tensor.defined()) return "an undefined tensor";
-  if (tensor.layout() != at::kStrided) return "a sparse tensor";
-  if (tensor.is_quantized()) return "a quantized tensor";
-  if (tensor.is_meta()) return "a tensor without data, on the meta device";
-  if (dtype_names(tensor.scalar_type()) == nullptr) {
-    return std::string("a tensor of type ") +
-           c10::toString(tensor.scalar_type());
-  }
-  return "";
-}
-
 // How many numbers of the storage it uses, from its first one on.
 int64_t extent(const at::Tensor& tensor) {
   if (tensor.numel() == 0) return 0;
@@ -36,6 +23,18 @@ int64_t extent(const at::Tensor& tensor) {
 }
 
 }  // namespace
+
+std::string obstacle(const at::Tensor& tensor) {
+  if (!tensor.defined()) return "an undefined tensor";
+  if (tensor.layout() != at::kStrided) return "a sparse tensor";
+  if (tensor.is_quantized()) return "a quantized tensor";
+  if (tensor.is_meta()) return "a tensor without data, on the meta device";
+  if (dtype_names(tensor.scalar_type()) == nullptr) {
+    return std::string("a tensor of type ") +
+           c10::toString(tensor.scalar_type());
+  }
+  return "";
+}
 
 at::Tensor StoragePlan::Record::bytes() const {
   at::Tensor all = at::empty(

@@ -10,6 +10,9 @@
 
 namespace bolt::detail {
 
+/// Why a tensor can't be in a file, such as "a sparse tensor"; "" when it can.
+std::string obstacle(const at::Tensor& tensor);
+
 /// Which bytes of which storages a state's tensors use, each once.
 class StoragePlan {
  public:

@@ -1,9 +1,10 @@
-#include "checkpoint/storage_reader.h"
+#include "checkpoint/file_reads.h"
 
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <string>
 #include <thread>
 
 #include "core/crc32.h"
@@ -18,37 +19,30 @@ constexpr uint64_t kBytesPerThread = uint64_t{8} << 20;
 // More don't read faster from one disk.
 constexpr uint64_t kMostThreads = 4;
 
-void read_record(const Archive& archive, const RecordRead& read, bool verify,
-                 std::vector<char>& buffer) {
-  const ZipEntry& entry = archive.entries()[read.entry];
-  const uint64_t first = archive.data_offset(read.entry);
+void read_one(const InputFile& file, const FileRead& read,
+              std::vector<char>& buffer) {
   if (read.to == nullptr && buffer.empty()) buffer.resize(kChunk);
   uint32_t crc = 0;
-  for (uint64_t at = 0; at < entry.size; at += kChunk) {
+  for (uint64_t at = 0; at < read.bytes; at += kChunk) {
     const auto bytes =
-        static_cast<std::size_t>(std::min(kChunk, entry.size - at));
+        static_cast<std::size_t>(std::min(kChunk, read.bytes - at));
     char* to = read.to == nullptr ? buffer.data() : read.to + at;
-    archive.file().read_at(first + at, to, bytes);
-    if (verify) crc = crc32(crc, to, bytes);
+    file.read_at(read.offset + at, to, bytes);
+    if (read.crc) crc = crc32(crc, to, bytes);
   }
-  if (verify && crc != entry.crc) {
-    archive.file().refuse("it is damaged: the checksum is wrong",
-                          "record " + quoted_text(entry.name));
+  if (read.crc && crc != *read.crc) {
+    file.refuse("it is damaged: the checksum is wrong",
+                "record " + quoted_text(read.name));
   }
 }
 
 }  // namespace
 
-void read_records(const Archive& archive, std::vector<RecordRead> reads,
-                  bool verify) {
+void read_all(const InputFile& file, std::vector<FileRead> reads) {
   uint64_t bytes = 0;
-  for (const RecordRead& read : reads) {
-    bytes += archive.entries()[read.entry].size;
-  }
+  for (const FileRead& read : reads) bytes += read.bytes;
   // In the order of the file, so that a disk reads on.
-  std::ranges::sort(reads, {}, [&](const RecordRead& read) {
-    return archive.entries()[read.entry].header;
-  });
+  std::ranges::sort(reads, {}, &FileRead::offset);
   std::atomic<std::size_t> next{0};
   std::mutex mutex;
   std::exception_ptr first_error;
@@ -56,7 +50,7 @@ void read_records(const Archive& archive, std::vector<RecordRead> reads,
     std::vector<char> buffer;
     try {
       for (std::size_t k = next++; k < reads.size(); k = next++) {
-        read_record(archive, reads[k], verify, buffer);
+        read_one(file, reads[k], buffer);
       }
     } catch (...) {
       const std::scoped_lock lock(mutex);

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <torchbolt/export.h>
+#include <torchbolt/state/state.h>
+
+#include <filesystem>
+
+namespace bolt {
+
+/// Where checkpoints go and come from. A class of one's own can put them
+/// somewhere else, or into another format. All are called by one thread at a
+/// time, which need not be the same one; AsyncCheckpointIO calls the one that
+/// it wraps from a thread of its own.
+///
+///     struct InMemory : bolt::CheckpointIO {
+///       void save_checkpoint(const bolt::State& state,
+///                            const std::filesystem::path& path) override {
+///         files[path.string()] = state.clone();
+///       }
+///       bolt::State load_checkpoint(const std::filesystem::path& path)
+///       override {
+///         return files.at(path.string()).clone();
+///       }
+///       void remove_checkpoint(const std::filesystem::path& path) override {
+///         files.erase(path.string());
+///       }
+///       std::map<std::string, bolt::State> files;
+///     };
+class TORCHBOLT_API CheckpointIO {
+ public:
+  virtual ~CheckpointIO();
+  /// Stores a state. When it returns, the state may change. What can't be
+  /// stored is an exception, now or, where it is stored later, from the next
+  /// call.
+  virtual void save_checkpoint(const State& state,
+                               const std::filesystem::path& path) = 0;
+  /// What save_checkpoint stored last under this path.
+  virtual State load_checkpoint(const std::filesystem::path& path) = 0;
+  /// Removes what is there; nothing happens when nothing is.
+  virtual void remove_checkpoint(const std::filesystem::path& path) = 0;
+  /// The run is over: waits for what isn't stored yet, and throws when it
+  /// couldn't be. Another run may follow.
+  virtual void teardown() {}
+
+ protected:
+  CheckpointIO() = default;
+  CheckpointIO(const CheckpointIO&) = default;
+  CheckpointIO& operator=(const CheckpointIO&) = default;
+};
+
+}  // namespace bolt

@@ -1,0 +1,213 @@
+#include <torchbolt/checkpoint/async_checkpoint_io.h>
+#include <torchbolt/checkpoint/torch_checkpoint_io.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/core/log.h>
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "checkpoint/snapshot.h"
+
+namespace bolt {
+
+class AsyncCheckpointIO::Worker {
+ public:
+  Worker(std::shared_ptr<CheckpointIO> inner, AsyncCheckpointOptions options)
+      : inner_(std::move(inner)), options_(options) {}
+  ~Worker() { stop(); }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  CheckpointIO& inner() { return *inner_; }
+
+  void save(const State& state, const std::filesystem::path& path) {
+    wait([this] { return error_ || saves_ < options_.max_pending; });
+    throw_error();
+    detail::Snapshot snapshot;
+    {
+      // The thread gives memory back meanwhile.
+      const std::scoped_lock lock(pool_mutex_);
+      snapshot = pool_.copy(state, "AsyncCheckpointIO(" + path.string() + ")");
+    }
+    add({.path = path, .snapshot = std::move(snapshot)});
+  }
+
+  void remove(const std::filesystem::path& path) { add({.path = path}); }
+
+  void wait_for_all() {
+    wait([this] { return jobs_.empty(); });
+  }
+
+  // Waits for all, and ends the thread.
+  void stop() {
+    {
+      const std::scoped_lock lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+    stopping_ = false;
+    pool_.clear();
+  }
+
+  void throw_error() {
+    std::exception_ptr error;
+    {
+      const std::scoped_lock lock(mutex_);
+      error = std::exchange(error_, nullptr);
+    }
+    if (error) std::rethrow_exception(error);
+  }
+
+ private:
+  struct Job {
+    std::filesystem::path path{};
+    // None: the path is to be removed.
+    std::optional<detail::Snapshot> snapshot{};
+  };
+
+  template <class Condition>
+  void wait(Condition condition) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, condition);
+  }
+
+  void add(Job job) {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (job.snapshot) ++saves_;
+      jobs_.push_back(std::move(job));
+    }
+    changed_.notify_all();
+    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  }
+
+  void run() {
+    while (true) {
+      wait([this] { return stopping_ || !jobs_.empty(); });
+      Job* job = nullptr;
+      bool failed = false;
+      {
+        const std::scoped_lock lock(mutex_);
+        if (jobs_.empty()) return;
+        job = &jobs_.front();  // which stays there until it is done
+        failed = error_ != nullptr;
+      }
+      do_job(*job, failed);
+      {
+        const std::scoped_lock lock(mutex_);
+        if (job->snapshot) --saves_;
+        jobs_.pop_front();
+      }
+      changed_.notify_all();
+    }
+  }
+
+  void do_job(Job& job, bool failed) {
+    try {
+      if (job.snapshot) {
+        inner_->save_checkpoint(job.snapshot->state, job.path);
+      } else if (!failed) {
+        // After a failure it may be the last good one.
+        inner_->remove_checkpoint(job.path);
+      }
+    } catch (...) {
+      fail(std::current_exception());
+    }
+    if (!job.snapshot) return;
+    job.snapshot->state = State();
+    const std::scoped_lock lock(pool_mutex_);
+    pool_.give_back(std::move(*job.snapshot));
+  }
+
+  void fail(const std::exception_ptr& error) {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (!error_) {
+        error_ = error;
+        return;
+      }
+    }
+    log_failure(error);
+  }
+
+ public:
+  static void log_failure(const std::exception_ptr& error) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::exception& exception) {
+      log_message(LogLevel::kError, exception.what());
+    } catch (...) {
+      log_message(LogLevel::kError,
+                  "[AsyncCheckpointIO] a checkpoint can't be stored");
+    }
+  }
+
+ private:
+  std::shared_ptr<CheckpointIO> inner_;
+  AsyncCheckpointOptions options_;
+  std::mutex mutex_{};
+  std::condition_variable changed_{};
+  std::deque<Job> jobs_{};
+  std::size_t saves_ = 0;  // among them
+  bool stopping_ = false;
+  std::exception_ptr error_{};
+  std::mutex pool_mutex_{};
+  detail::SnapshotPool pool_{};
+  std::thread thread_{};
+};
+
+AsyncCheckpointIO::AsyncCheckpointIO(std::shared_ptr<CheckpointIO> inner,
+                                     AsyncCheckpointOptions options) {
+  if (options.max_pending == 0) {
+    throw ConfigError({.where = "AsyncCheckpointIO",
+                       .what = "max_pending is wrong",
+                       .got = "0",
+                       .expected = "at least 1"});
+  }
+  if (inner == nullptr) inner = std::make_shared<TorchCheckpointIO>();
+  worker_ = std::make_unique<Worker>(std::move(inner), options);
+}
+
+AsyncCheckpointIO::~AsyncCheckpointIO() {
+  try {
+    worker_->stop();
+    worker_->throw_error();
+  } catch (...) {
+    Worker::log_failure(std::current_exception());
+  }
+}
+
+void AsyncCheckpointIO::save_checkpoint(const State& state,
+                                        const std::filesystem::path& path) {
+  worker_->save(state, path);
+}
+
+State AsyncCheckpointIO::load_checkpoint(const std::filesystem::path& path) {
+  worker_->wait_for_all();
+  return worker_->inner().load_checkpoint(path);
+}
+
+void AsyncCheckpointIO::remove_checkpoint(const std::filesystem::path& path) {
+  worker_->remove(path);
+}
+
+void AsyncCheckpointIO::teardown() {
+  worker_->stop();
+  std::exception_ptr error;
+  try {
+    worker_->throw_error();
+  } catch (...) {
+    error = std::current_exception();
+  }
+  worker_->inner().teardown();
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace bolt

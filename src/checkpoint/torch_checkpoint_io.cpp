@@ -1,0 +1,24 @@
+#include <torchbolt/checkpoint/torch_checkpoint_io.h>
+
+#include <system_error>
+
+#include "core/file_error.h"
+
+namespace bolt {
+
+void TorchCheckpointIO::save_checkpoint(const State& state,
+                                        const std::filesystem::path& path) {
+  write_checkpoint(path, state, options_);
+}
+
+State TorchCheckpointIO::load_checkpoint(const std::filesystem::path& path) {
+  return read_checkpoint(path);
+}
+
+void TorchCheckpointIO::remove_checkpoint(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  if (error) detail::fail_with("can't remove", path, error.value());
+}
+
+}  // namespace bolt
