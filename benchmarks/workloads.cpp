@@ -8,12 +8,15 @@
 
 #include <torch/torch.h>
 #include <torchbolt/torchbolt.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <string>
 
+#include "big_state.h"
 #include "paired.h"
 #include "tiny_step.h"
 
@@ -163,6 +166,41 @@ void start_up(const std::string& cell) {
   emit(cell, "first_step", seconds() - (begun ? std::atof(begun) : 0), "s");
 }
 
+// Into a model and an optimizer that are there.
+void copy_tensors(const bolt::State& to, const bolt::State& from) {
+  if (to.is_tensor()) {
+    to.as_tensor().copy_(from.as_tensor());
+  } else if (to.is_map()) {
+    for (const auto& [key, value] : to.entries()) {
+      copy_tensors(value, from.at(key));
+    }
+  }
+}
+
+// W6.
+void checkpoint(const std::string& cell, const std::string& variant) {
+  const bolt::State state = big_state();
+  const char* folder = std::getenv("BENCH_TMP");
+  const auto path = std::filesystem::path(folder ? folder : "/tmp") /
+                    ("torchbolt." + std::to_string(::getpid()) + ".ckpt");
+  std::shared_ptr<bolt::CheckpointIO> io =
+      std::make_shared<bolt::TorchCheckpointIO>();
+  if (variant == "async") io = std::make_shared<bolt::AsyncCheckpointIO>(io);
+  double start = seconds();
+  io->save_checkpoint(state, path);
+  emit(cell, "blocked", seconds() - start, "s");
+  io->teardown();
+  emit(cell, "durable", seconds() - start, "s");
+  bolt::State fresh = big_state();
+  start = seconds();
+  const bolt::State back = io->load_checkpoint(path);
+  for (const char* part : {"model", "opt"}) {
+    copy_tensors(fresh.at(part), back.at(part));
+  }
+  emit(cell, "load", seconds() - start, "s");
+  std::filesystem::remove(path);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -181,6 +219,8 @@ int main(int argc, char** argv) {
       fashion(cell, cell.substr(3));
     } else if (cell.starts_with("W5")) {
       start_up(cell);
+    } else if (cell.starts_with("W6")) {
+      checkpoint(cell, cell.substr(3));
     } else if (cell.starts_with("W8")) {
       augmented(cell, cell.substr(3));
     } else {

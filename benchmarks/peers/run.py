@@ -30,7 +30,7 @@ PLAN = {
     "W4": (0, 3, {p: ["preloaded"] for p in ["raw_libtorch", "raw_torch", "lightning"]}),
     "W5": (0, 5, {p: ["plain"] for p in ALL}),
     "W6": (0, 3, {
-        "raw_libtorch": ["save"], "raw_torch": ["save", "dcp", "dcp_async"], "lightning": ["save", "async"]}),
+        "torchbolt": ["save", "async"], "raw_libtorch": ["save"], "raw_torch": ["save", "dcp", "dcp_async"], "lightning": ["save", "async"]}),
     "W7": (1, 5, {"raw_torch": ["1", "2"], "lightning": ["1", "2"]}),
     "W8": (0, 3, {
         "torchbolt": ["transforms0", "transforms2"],

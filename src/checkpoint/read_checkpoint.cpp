@@ -8,6 +8,7 @@
 
 #include "checkpoint/archive.h"
 #include "checkpoint/file_reads.h"
+#include "checkpoint/fresh_bytes.h"
 #include "checkpoint/unpickler.h"
 #include "data/flat_tensor.h"
 
@@ -57,11 +58,14 @@ class TensorMaker {
   const at::Tensor& storage(std::size_t entry) {
     const auto found = storages_.find(entry);
     if (found != storages_.end()) return found->second;
-    const auto size = static_cast<int64_t>(archive_.entries()[entry].size);
+    const uint64_t size = archive_.entries()[entry].size;
     return storages_
         .emplace(entry,
-                 at::empty({size}, at::TensorOptions().dtype(at::kByte).device(
-                                       device_)))
+                 outline_
+                     ? at::empty({static_cast<int64_t>(size)},
+                                 at::TensorOptions().dtype(at::kByte).device(
+                                     at::kMeta))
+                     : detail::fresh_bytes(size))
         .first->second;
   }
 

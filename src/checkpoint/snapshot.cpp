@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "checkpoint/fresh_bytes.h"
 #include "checkpoint/storage_plan.h"
 
 namespace bolt::detail {
@@ -60,7 +61,7 @@ at::Tensor SnapshotPool::buffer(uint64_t bytes) {
   const auto found = free_.find(bytes);
   if (found == free_.end()) {
     grown_ = true;
-    return at::empty({static_cast<int64_t>(bytes)}, at::kByte);
+    return fresh_bytes(bytes);
   }
   at::Tensor buffer = std::move(found->second);
   free_.erase(found);

@@ -9,6 +9,9 @@ namespace bolt::tools {
 // Each subcommand stands in a file of its own, which adds it to the program. It
 // runs while CLI11 parses, and says by an exception that it failed.
 
+/// torchbolt ckpt show|verify|diff|convert|average
+void add_ckpt_command(CLI::App& app);
+
 /// torchbolt new NAME
 void add_new_command(CLI::App& app);
 

@@ -16,14 +16,18 @@ int run(int argc, char** argv) {
   CLI::App app{
       "torchbolt: PyTorch Lightning, in C++ on libtorch\n"
       "\n"
-      "  torchbolt new my_model     makes a project that trains at once",
+      "  torchbolt new my_model       makes a project that trains at once\n"
+      "  torchbolt ckpt show a.ckpt   shows what a checkpoint holds",
       "torchbolt"};
   app.set_version_flag("--version", [] { return bolt::tools::version_text(); });
   app.require_subcommand(1);
   bolt::tools::add_new_command(app);
+  bolt::tools::add_ckpt_command(app);
   try {
     app.parse(argc, argv);
     return EXIT_SUCCESS;
+  } catch (const CLI::RuntimeError& error) {
+    return error.get_exit_code();
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? EXIT_SUCCESS : kUsage;
   }

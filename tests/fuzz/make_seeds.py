@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Small valid files from which a fuzzer starts.
 
-usage: make_seeds.py csv|idx|npy|npz FOLDER
+usage: make_seeds.py ckpt|csv|idx|npy|npz|pickle|safetensors FOLDER
 """
-import gzip, io, pathlib, struct, sys, zipfile
+import gzip, io, json, pathlib, struct, sys, zipfile
 
 
 def npy(descr, shape, data, version=1, fortran=False):
@@ -25,6 +25,45 @@ def idx(code, shape, data):
     return bytes([0, 0, code, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape) + data
 
 
+def text(value):
+    return b"X" + struct.pack("<I", len(value)) + value
+
+
+def tensor(storage=b"torch\nFloatStorage", key=b"8", count=2, v3=None):
+    kind = b"3" if v3 else b"2"
+    return (b"ctorch._utils\n_rebuild_tensor_v" + kind + b"\n((" + text(b"storage") + b"c" + storage + b"\n" + text(key) +
+            text(b"cpu") + b"K" + bytes([count]) + b"tQK\0K\1\x85K\1\x85\x89ccollections\nOrderedDict\n)R" +
+            (b"ctorch\n" + v3 + b"\n" if v3 else b"") + b"tR")
+
+
+def ckpt(pickle, **data):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("a/data.pkl", pickle)
+        archive.writestr("a/byteorder", b"little")
+        for name, content in data.items():
+            archive.writestr("a/data/" + name[1:], content)
+    return out.getvalue()
+
+
+def safetensors(data, **header):
+    packed = json.dumps(header).encode()
+    return struct.pack("<Q", len(packed)) + packed + data
+
+
+pickles = [
+    b"\x80\2}(" + text(b"a") + b"](K\1M\1\1J\xff\xff\xff\xffG" + bytes(8) + b"\x88\x89Ne" + text(b"b") + b"\x8a\2\1\1)u.",
+    b"\x80\2}q\1" + text(b"w") + tensor() + b"s.",
+    b"\x80\2](" + tensor(b"torch.storage\nUntypedStorage", count=8, v3=b"uint16") + b"ctorch\nSize\nK\2\x85\x85Re.",
+    b"\x80\2ccollections\nCounter\n}K\1K\2s\x85R}" + text(b"m") + b"Nsb.",
+    b"\x80\4\x95" + struct.pack("<Q", 20) + b"]\x94(\x8c\1a\x94h\1C\2ab\x8f(K\1\x90e.",
+    b"\x80\2c_codecs\nencode\n" + text(b"\xc3\xbf") + text(b"latin1") + b"\x86R.",
+    b"\x80\2(ctorch\ndevice\n" + text(b"cuda") + b"K\1\x86Rctorch\nfloat32\ncbuiltins\ncomplex\nG" + bytes(8) + b"G" + bytes(8)
+    + b"\x86Rt.",
+    b"\x80\2ctorch._utils\n_rebuild_parameter\n" + tensor() + b"\x88ccollections\nOrderedDict\n)R\x87R.",
+    b"\x80\2ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_meta_tensor_no_storage\nctorch\nTensor\n"
+    b"(ctorch\nfloat32\nK\1\x85K\1\x85\x89t}tR.",
+]
 arrays = [npy("<f4", (2,), bytes(8)), npy(">i2", (2, 2), bytes(range(8)), 2, True), npy("|b1", (3,), b"\0\1\2", 3),
           npy("<c16", (), bytes(16)), npy("|u1", (0, 3), b"")]
 tables = [b"\0a,b\r\n1,\"x\"\"y\"\r\n2.5,\r\n", b"\1\xef\xbb\xbfa;b\n1;NA\n;2\n", b"\2" + b"1,2\nx,3\n", b"\7" + b"1;;nan\n2;3;4\n",
@@ -35,6 +74,12 @@ seeds = {
             npz(zipfile.ZIP_STORED, True, z=arrays[3])],
     "idx": [idx(8, [2, 3], bytes(range(6))), idx(13, [2], bytes(8)), gzip.compress(idx(11, [2, 1], bytes(4)), mtime=0)],
     "csv": tables,
+    "pickle": pickles,
+    "ckpt": [ckpt(pickle, _8=bytes(8)) for pickle in pickles],
+    "safetensors": [
+        safetensors(bytes(8), w={"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]}),
+        safetensors(b"\1\2\3", __metadata__={"format": "pt"}, a={"dtype": "BOOL", "shape": [3], "data_offsets": [0, 3]},
+                    b={"dtype": "F8_E4M3", "shape": [0], "data_offsets": [3, 3]})],
 }
 folder = pathlib.Path(sys.argv[2])
 folder.mkdir(parents=True, exist_ok=True)
