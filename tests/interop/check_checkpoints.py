@@ -3,9 +3,13 @@
 
 usage: check_checkpoints.py CHECKPOINT_FILES_PROGRAM WORK_FOLDER
 """
-import collections, json, logging, math, pathlib, pickle, shutil, subprocess, sys, warnings
+import collections, json, math, pathlib, pickle, shutil, subprocess, sys, warnings
 
+import safetensors.torch
 import torch
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "checkpoint" / "files"))
+import make_files
 
 program, work = sys.argv[1], pathlib.Path(sys.argv[2])
 shutil.rmtree(work, ignore_errors=True)
@@ -177,3 +181,33 @@ refused("key", {1.5: 2}, "neither a text nor an integer")
 refused("old", {"a": 1}, "before 1.6", save=lambda v, p: torch.save(v, p, _use_new_zipfile_serialization=False))
 refused("pickle", {"a": 1}, "zip", save=lambda v, p: p.write_bytes(pickle.dumps(v)))
 print("what no State can hold is refused")
+
+
+# Lightning goes on with a file that was read and written again as it does with its own.
+for optimizer in ["AdamW", "SGD", "Adam", "NAdam", "Adagrad"]:
+    folder = work / f"lightning_{optimizer}"
+    trainer, _ = make_files.train(folder, optimizer=optimizer)
+    path = folder / "end.ckpt"
+    trainer.save_checkpoint(path)
+    check(optimizer, torch.load(path, weights_only=True), path)
+    again = make_files.Model.load_from_checkpoint(f"{path}.new", weights_only=True)
+    assert again.hparams.optimizer == optimizer and again.hparams.tags == ("a", "b"), again.hparams
+    weights = [make_files.resume(folder / "resumed", checkpoint, optimizer=optimizer) for checkpoint in [path, f"{path}.new"]]
+    for a, b in zip(*weights):
+        assert torch.equal(a, b), optimizer
+print("Lightning's files read, and continued")
+
+# safetensors: bytes, not only values, since the order is the package's.
+tensors = {str(t).removeprefix("torch."): numbers(t, 3, 5) for t in TYPES if t not in (torch.complex128, torch.complex32)}
+tensors |= {f"layer.{k}.weight": torch.randn(k, 3) for k in range(12)} | {"scalar": torch.tensor(1.5), "ä \"x\"": torch.ones(1)}
+for name, (values, metadata) in {"some": (tensors, {"format": "pt"}), "plain": (tensors, None), "none": ({}, None)}.items():
+    path = work / f"{name}.safetensors"
+    safetensors.torch.save_file(values, path, metadata)
+    read, resaved = ask(f"safetensors {path}", f"resave {path} {path}.new")
+    assert read["metadata"] == (metadata or {}) and resaved is None, (name, read, resaved)
+    same(read["tensors"], json.loads(json.dumps(Describe()(dict(sorted(values.items()))))), name)
+    back = safetensors.torch.load_file(f"{path}.new")
+    assert back.keys() == values.keys()
+    same(json.loads(json.dumps(Describe()(dict(sorted(back.items()))))), read["tensors"], name)
+    assert pathlib.Path(f"{path}.new").read_bytes() == path.read_bytes(), name
+print("safetensors exchanged")

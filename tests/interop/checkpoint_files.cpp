@@ -4,6 +4,8 @@
 //   ckpt PATH           the tree
 //   outline PATH        the tree without the numbers of its tensors
 //   rewrite PATH NEW    reads a checkpoint, writes it to NEW
+//   safetensors PATH    the tensors and the metadata of a safetensors file
+//   resave PATH NEW     reads a safetensors file, writes it to NEW
 
 #include <torch/torch.h>
 #include <torchbolt/checkpoint/checkpoint.h>
@@ -101,6 +103,18 @@ json answer(const std::string& line) {
     bolt::write_checkpoint(more, bolt::read_checkpoint(path),
                            {.durable = false});
     bolt::verify_checkpoint(more);
+    return nullptr;
+  }
+  if (what == "safetensors") {
+    const bolt::Safetensors file = bolt::read_safetensors(path);
+    State tensors = State::map();
+    for (const auto& [name, tensor] : file.tensors) tensors.set(name, tensor);
+    return {{"tensors", Describer().describe(tensors)},
+            {"metadata", file.metadata}};
+  }
+  if (what == "resave") {
+    const bolt::Safetensors file = bolt::read_safetensors(path);
+    bolt::write_safetensors(more, file.tensors, file.metadata);
     return nullptr;
   }
   return Describer().describe(
