@@ -37,7 +37,13 @@ class TreePath {
     if (const auto* number = std::get_if<int64_t>(&key)) {
       return "[" + std::to_string(*number) + "]";
     }
-    return "[\"" + std::get<std::string>(key) + "\"]";
+    // It may come from a file that wants to disturb a terminal.
+    constexpr std::size_t kMost = 200;
+    std::string text = std::get<std::string>(key).substr(0, kMost);
+    for (char& c : text) {
+      if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
+    }
+    return "[\"" + text + "\"]";
   }
 
  private:
