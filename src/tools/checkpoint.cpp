@@ -1,6 +1,7 @@
 #include "tools/checkpoint.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <c10/core/ScalarType.h>
 #include <torchbolt/checkpoint/checkpoint.h>
 #include <torchbolt/core/error.h>
