@@ -94,8 +94,14 @@ State read_checkpoint(const std::filesystem::path& path,
       });
   unpickler.run();
   TensorMaker maker(archive, options.outline);
-  State state = unpickler.tree(
-      [&](const detail::TensorSpec& spec) { return maker.make(spec); });
+  State state;
+  try {
+    state = unpickler.tree(
+        [&](const detail::TensorSpec& spec) { return maker.make(spec); });
+  } catch (const c10::Error& error) {
+    archive.file().refuse("its tensors can't be made",
+                          error.what_without_backtrace());
+  }
   maker.read(options.verify);
   return state;
 }

@@ -86,7 +86,7 @@ class EntryReader {
     SafetensorsEntry entry{.name = name_, .type = names->type};
     uint64_t count = 1;
     for (const uint64_t n : numbers("shape")) {
-      constexpr uint64_t kMost = uint64_t{1} << 60;
+      constexpr uint64_t kMost = uint64_t{1} << 56;
       if (n > kMost || (n > 0 && count > kMost / n)) {
         refuse("has a shape that is more than can be");
       }

@@ -167,7 +167,10 @@ Unpickler::Value Unpickler::call_tensor(PickleFunction function,
       const bool on =
           metadata[k + 1].tag == Tag::kBool && metadata[k + 1].integer != 0;
       if (key == "conj") spec.conj = on && at::isComplexType(spec.type);
-      if (key == "neg") spec.neg = on;
+      if (key == "neg") {
+        spec.neg = on && (at::isFloatingType(spec.type) ||
+                          at::isComplexType(spec.type));
+      }
     }
   }
   if (const auto wrong = check_bounds(spec, use.storage.bytes)) return *wrong;
@@ -180,7 +183,8 @@ Unpickler::Value Unpickler::call_tensor(PickleFunction function,
 std::optional<Unpickler::Value> Unpickler::check_bounds(const TensorSpec& spec,
                                                         uint64_t bytes) {
   __extension__ using Wide = __int128;
-  constexpr Wide kMost = Wide{1} << 60;
+  // In bytes it is then still a number of 64 bits.
+  constexpr Wide kMost = Wide{1} << 56;
   if (spec.sizes.size() != spec.strides.size() || spec.offset < 0) {
     return bad("a tensor's shape, strides and offset don't fit each other");
   }

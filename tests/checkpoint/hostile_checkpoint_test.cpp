@@ -247,6 +247,20 @@ TEST_F(HostileCheckpoint, TensorsStayInTheirStorage) {
                   {"os.system"}));
 }
 
+// Bits that say how to read a tensor, where they mean nothing.
+TEST_F(HostileCheckpoint, BitsOfOtherTypesAreLeftOut) {
+  for (const std::string type : {"ByteStorage", "BoolStorage", "LongStorage"}) {
+    const std::string count = type == "LongStorage" ? "K\x01" : "K\x08";
+    std::string pickle = tensor(count, "K\0"s, "K\x01\x85", "K\x01\x85",
+                                "torch\n" + type + "\n");
+    pickle.resize(pickle.size() - 2);  // tR
+    pickle += "}(" + text("neg") + "\x88" + text("conj") + "\x88utR";
+    const at::Tensor read_back = read(pickle + ".").as_tensor();
+    EXPECT_FALSE(read_back.is_neg()) << type;
+    EXPECT_FALSE(read_back.is_conj()) << type;
+  }
+}
+
 TEST_F(HostileCheckpoint, RecordsAreStoredOnceAndApart) {
   const std::string pickle =
       "\x80\x02" + tensor("K\x02", "K\0"s, "K\x02\x85", "K\x01\x85") + ".";
