@@ -62,6 +62,26 @@ TEST_F(SafetensorsFile, KeepsTensorsAndMetadata) {
   EXPECT_TRUE(read_safetensors(path_).tensors.empty());
 }
 
+// What Python's save_file({"b": …, "a": …, "n": …}, path, {"format": "pt"})
+// writes.
+TEST_F(SafetensorsFile, IsTheFileOfPythonsPackage) {
+  write_safetensors(path_,
+                    {{"n", torch::tensor({int8_t{3}}, at::kChar)},
+                     {"b", torch::ones(1)},
+                     {"a", torch::ones(1)},
+                     {"l", torch::tensor({int64_t{2}})}},
+                    {{"format", "pt"}});
+  const std::string header =
+      R"({"__metadata__":{"format":"pt"},)" + entry("l", "[0,8]", "I64") + "," +
+      entry("a", "[8,12]") + "," + entry("b", "[12,16]") + "," +
+      entry("n", "[16,17]", "I8") + "}";
+  const std::string padded =
+      header + std::string((8 - header.size() % 8) % 8, ' ');
+  EXPECT_EQ(read_file(path_),
+            testing::little(padded.size(), 8) + padded +
+                std::string("\2\0\0\0\0\0\0\0\0\0\x80\x3f\0\0\x80\x3f\3", 17));
+}
+
 TEST_F(SafetensorsFile, ReadsSomeOrTheOutlineAlone) {
   write_safetensors(path_, {{"a.weight", torch::ones({2, 3})},
                             {"a.bias", torch::zeros({3}, at::kBool)}});

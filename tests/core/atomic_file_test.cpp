@@ -54,6 +54,18 @@ TEST_F(Atomic, WithoutThatNothingIsLeft) {
   EXPECT_TRUE(fs::is_empty(dir_.path()));
 }
 
+TEST_F(Atomic, NothingIsLeftWhenItsPlaceIsTaken) {
+  fs::create_directories(path_ / "folder");
+  EXPECT_TRUE(has(message_of<Error>([&] {
+                    AtomicFile file(path_);
+                    file.commit();
+                  }),
+                  {path_.c_str(), "can't rename"}));
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir_.path()),
+                          fs::directory_iterator()),
+            1);
+}
+
 TEST_F(Atomic, HasThePermissionsOfAnyNewFile) {
   const mode_t before = ::umask(027);
   AtomicFile(path_).commit();
