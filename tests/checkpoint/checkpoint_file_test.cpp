@@ -210,6 +210,23 @@ TEST_F(CheckpointFile, AnOutlineHasEverythingButTheNumbers) {
   EXPECT_FALSE(w.is_alias_of(outline.at("n").as_tensor()));
 }
 
+// Large enough to be read on several threads.
+TEST_F(CheckpointFile, ReadsLargeTensorsAndFindsDamageInThem) {
+  State state = State::map();
+  for (int k = 0; k < 5; ++k) {
+    state[k] = torch::full({2, 1'000'000}, k + 1, at::kFloat);
+  }
+  EXPECT_EQ(round_trip(state), state);
+  std::string bytes = read_file(path_);
+  bytes[bytes.size() / 2] ^= 1;
+  testing::write_file(path_, bytes);
+  EXPECT_TRUE(has(message_of<CheckpointError>([&] { read_checkpoint(path_); }),
+                  {"damaged", "data/2"}));
+  EXPECT_TRUE(
+      has(message_of<CheckpointError>([&] { verify_checkpoint(path_); }),
+          {"damaged", "data/2"}));
+}
+
 TEST_F(CheckpointFile, TheSameStateIsTheSameFile) {
   const State state = State::map({{"w", torch::ones({2, 3})}, {"k", 1}});
   write_checkpoint(path_, state);
