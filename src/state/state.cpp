@@ -159,6 +159,9 @@ bool State::as_bool() const { return get<bool>("bool"); }
 int64_t State::as_int() const { return get<int64_t>("int"); }
 double State::as_double() const {
   if (is_int()) return static_cast<double>(as_int());
+  if (is_tensor() && as_tensor().defined() && as_tensor().numel() == 1) {
+    return as_tensor().item<double>();
+  }
   return get<double>("double");
 }
 const std::string& State::as_string() const {

@@ -301,7 +301,7 @@ TEST(OptimizerState, ThatDoesNotFitIsRefusedAndChangesNothing) {
   EXPECT_TRUE(
       has(refuses([&](State& s) { row(s).erase(std::string("exp_avg")); }),
           {"lacks a part"}));
-  EXPECT_TRUE(has(refuses([&](State& s) { s["state"][9] = row(s); }),
+  EXPECT_TRUE(has(refuses([&](State& s) { s["state"][9] = State(row(s)); }),
                   {"a parameter that no group has", "9"}));
   EXPECT_TRUE(
       has(refuses([](State& s) { s.erase(std::string("state")); }), {"state"}));

@@ -6,4 +6,5 @@
 #include <torchbolt/checkpoint/checkpoint_file.h>
 #include <torchbolt/checkpoint/checkpoint_io.h>
 #include <torchbolt/checkpoint/safetensors.h>
+#include <torchbolt/checkpoint/state_dict.h>
 #include <torchbolt/checkpoint/torch_checkpoint_io.h>

@@ -20,6 +20,7 @@
 #include <torchbolt/optim/optimizer_config.h>
 #include <torchbolt/optim/optimizer_of.h>
 #include <torchbolt/optim/optimizer_ref.h>
+#include <torchbolt/optim/optimizer_state.h>
 #include <torchbolt/optim/param_groups.h>
 #include <torchbolt/optim/per_group.h>
 #include <torchbolt/optim/radam.h>

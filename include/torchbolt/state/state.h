@@ -73,7 +73,7 @@ class TORCHBOLT_API State {
   /// The value. Throws CheckpointError naming both kinds when it is of another.
   bool as_bool() const;
   int64_t as_int() const;
-  /// An integer counts as a number too.
+  /// An integer counts as a number too, and so does a tensor of one element.
   double as_double() const;
   const std::string& as_string() const;
   const at::Tensor& as_tensor() const;
@@ -94,6 +94,7 @@ class TORCHBOLT_API State {
   State& operator[](std::string_view key) {
     return (*this)[Key(std::string(key))];
   }
+  State& operator[](const std::string& key) { return (*this)[Key(key)]; }
   template <std::integral T>
   State& operator[](T key) {
     return (*this)[Key(static_cast<int64_t>(key))];
@@ -105,6 +106,7 @@ class TORCHBOLT_API State {
     return at(Key(std::string(key)));
   }
   const State& at(const char* key) const { return at(std::string_view(key)); }
+  const State& at(const std::string& key) const { return at(Key(key)); }
   /// The value of a key, or null.
   const State* find(const Key& key) const;
   const State* find(std::string_view key) const {
@@ -113,6 +115,7 @@ class TORCHBOLT_API State {
   const State* find(const char* key) const {
     return find(std::string_view(key));
   }
+  const State* find(const std::string& key) const { return find(Key(key)); }
   bool contains(std::string_view key) const { return find(key) != nullptr; }
   /// Takes out a key; false when it isn't there.
   bool erase(const Key& key);
