@@ -129,6 +129,7 @@ inline void run_trainer(Repeated& source, bool fused, bool logs,
   Model model(fused, logs);
   options.max_epochs = 1;
   options.accelerator = bolt::Accelerator::kCPU;
+  options.enable_checkpointing = false;  // as by hand
   bolt::Trainer trainer(std::move(options));
   trainer.fit(model, source);
 }

@@ -100,6 +100,7 @@ void fit_epoch(Mlp& model, Loader& train,
                          .limit_train_batches = limit,
                          .accelerator = bolt::Accelerator::kCPU,
                          .logger = false,
+                         .enable_checkpointing = false,
                          .enable_progress_bar = false,
                          .enable_model_summary = false});
   trainer.fit(model, train);

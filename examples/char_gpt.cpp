@@ -140,9 +140,9 @@ int main(int argc, char** argv) {
       .val_check_interval = quick ? 150 : 200,
       .gradient_clip_val = 1.0,
       .logger = false,
+      .enable_checkpointing = false,
   });
   trainer.fit(model, train, val);
-
   std::printf("%s\n\n", model.write("  You may ", 400).c_str());
   const double loss = trainer.callback_metrics().at("val/loss");
   std::printf("val/loss %.2f, wanted below %.2f\n", loss, wanted);

@@ -116,7 +116,9 @@ int main(int argc, char** argv) {
 
   Houses model(numbers.slice(0, 0, 3000), prices.slice(0, 0, 3000),
                static_cast<int64_t>(towns.names.size()));
-  bolt::Trainer trainer({.max_epochs = quick ? 3 : 30, .logger = false});
+  bolt::Trainer trainer({.max_epochs = quick ? 3 : 30,
+                         .logger = false,
+                         .enable_checkpointing = false});
   trainer.fit(model, train, val);
   const auto result = trainer.test(model, test, {.verbose = false});
   std::printf("test: off by %.1f thousand on average\n",

@@ -104,6 +104,7 @@ int main() {
       .accelerator = bolt::Accelerator::kCPU,
       .callbacks = {GradientNorm()},  // this Trainer's own copy
       .logger = false,
+      .enable_checkpointing = false,
   });
   trainer.fit(model, train);
 

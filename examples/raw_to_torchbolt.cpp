@@ -4,7 +4,6 @@
 //   build/dev/bin/raw_to_torchbolt [--quick]
 //
 // Ends with:
-//
 //   train/loss  by hand 0.003907  torchbolt 0.003907
 //   val/acc     by hand 1.000000  torchbolt 1.000000
 //   val/loss    by hand 0.003842  torchbolt 0.003842
@@ -126,6 +125,7 @@ Result train_with_torchbolt(int epochs) {
       .gradient_clip_val = 0.5,
       .gradient_clip_algorithm = bolt::ClipAlgorithm::kValue,
       .logger = false,
+      .enable_checkpointing = false,
   });
   trainer.fit(model, make_loader<data::samplers::RandomSampler>(1000),
               make_loader<data::samplers::SequentialSampler>(300));

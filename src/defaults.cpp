@@ -1,3 +1,4 @@
+#include <torchbolt/callbacks/model_checkpoint.h>
 #include <torchbolt/callbacks/model_summary.h>
 #include <torchbolt/callbacks/progress_bar.h>
 #include <torchbolt/callbacks/timer.h>
@@ -5,6 +6,7 @@
 #include <torchbolt/core/number.h>
 #include <torchbolt/core/terminal.h>
 #include <torchbolt/loggers/csv_logger.h>
+#include <torchbolt/trainer/checkpoint_callback.h>
 #include <torchbolt/trainer/defaults.h>
 #include <torchbolt/ui/format.h>
 #include <torchbolt/ui/table.h>
@@ -15,6 +17,10 @@
 
 namespace bolt::detail {
 namespace {
+
+bool is_checkpoint(const Callback& callback) {
+  return dynamic_cast<const CheckpointCallback*>(&callback) != nullptr;
+}
 
 bool is_model_summary(const Callback& callback) {
   return dynamic_cast<const ModelSummary*>(&callback) != nullptr;
@@ -48,6 +54,9 @@ std::vector<std::shared_ptr<Callback>> default_callbacks(
   }
   if (options.enable_model_summary.value_or(true) && !has(is_model_summary)) {
     made.push_back(std::make_shared<ModelSummary>());
+  }
+  if (options.enable_checkpointing.value_or(true) && !has(is_checkpoint)) {
+    made.push_back(std::make_shared<ModelCheckpoint>());
   }
   return made;
 }

@@ -14,5 +14,6 @@
 #include <torchbolt/optim/optim.h>
 #include <torchbolt/state/rng.h>
 #include <torchbolt/state/state.h>
+#include <torchbolt/trainer/load_from_checkpoint.h>
 #include <torchbolt/trainer/trainer.h>
 #include <torchbolt/version.h>

@@ -1,3 +1,4 @@
+#include <ATen/ATen.h>
 #include <torchbolt/callbacks/early_stopping.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
@@ -137,12 +138,13 @@ bool EarlyStopping::stop(StoppingReason reason, std::string message) {
 }
 
 State EarlyStopping::state() const {
-  return State::map({{"wait_count", wait_count_},
-                     {"stopped_epoch", stopped_epoch_},
-                     {"best_score", best_score_},
-                     {"patience", options_.patience},
-                     {"stopping_reason", static_cast<int64_t>(reason_)},
-                     {"stopping_reason_message", message_}});
+  return State::map(
+      {{"wait_count", wait_count_},
+       {"stopped_epoch", stopped_epoch_},
+       {"best_score", at::scalar_tensor(best_score_, at::kDouble)},
+       {"patience", options_.patience},
+       {"stopping_reason", static_cast<int64_t>(reason_)},
+       {"stopping_reason_message", message_}});
 }
 
 void EarlyStopping::load_state(const State& state) {

@@ -154,8 +154,55 @@ void CSVLogger::start() {
   make_directories(folder);
 }
 
+State CSVLogger::state() const {
+  State columns = State::list();
+  for (const std::string& column : columns_) columns.push_back(column);
+  return State::map({{"save_dir", save_dir()->string()},
+                     {"name", options_.name},
+                     {"version", version()},
+                     {"rows", rows_},
+                     {"columns", std::move(columns)}});
+}
+
+bool CSVLogger::resume(const State& state) {
+  const std::string& saved = state.at("version").as_string();
+  const bool same = state.at("save_dir").as_string() == save_dir()->string() &&
+                    state.at("name").as_string() == options_.name &&
+                    (!options_.version || version() == saved);
+  if (!same) return false;
+  const std::string before = std::exchange(version_, saved).value_or(saved);
+  const int64_t rows = state.at("rows").as_int();
+  std::error_code error;
+  if (rows < 0 ||
+      !std::filesystem::exists(rows > 0 ? metrics_path() : *log_dir(), error)) {
+    version_ = before;
+    return false;
+  }
+  started_ = true;
+  rows_ = rows;
+  columns_.clear();
+  for (const State& column : state.at("columns").items()) {
+    columns_.insert(column.as_string());
+  }
+  rewinds_ = true;
+  return true;
+}
+
+// Not before there is something to write: until then the run may yet fail.
+void CSVLogger::rewind() {
+  rewinds_ = false;
+  unflushed_ = 0;
+  const int64_t found = rewrite(rows_);
+  if (found == rows_) return;
+  log_warning("[CSVLogger] " + metrics_path().string() + " has " +
+              std::to_string(found) + " rows, and had " +
+              std::to_string(rows_) + " when the checkpoint was written");
+  rows_ = found;
+}
+
 void CSVLogger::log_metrics(const MetricMap& metrics, int64_t step) {
   start();
+  if (rewinds_) rewind();
   std::map<std::string, std::string> row;
   for (const auto& [name, value] : metrics) {
     row[options_.prefix.empty() ? name : options_.prefix + "-" + name] =
@@ -166,11 +213,12 @@ void CSVLogger::log_metrics(const MetricMap& metrics, int64_t step) {
   for (const auto& [name, value] : row) columns_.insert(name);
   if (columns_.size() > before) rewrite();
   file_ << row_of(columns_, row);
+  ++rows_;
   if (++unflushed_ >= options_.flush_logs_every_n_steps) save();
 }
 
-// The rows so far under the new header, in one piece.
-void CSVLogger::rewrite() {
+// The rows so far (or the first of them) under the header of now, in one piece.
+int64_t CSVLogger::rewrite(int64_t most) {
   file_.close();
   std::string bytes = header_of(columns_);
   std::error_code error;
@@ -178,7 +226,8 @@ void CSVLogger::rewrite() {
   if (std::filesystem::exists(metrics_path(), error)) {
     rows = split_rows(read_file(metrics_path()));
   }
-  for (std::size_t n = 1; n < rows.size(); ++n) {
+  int64_t kept = 0;
+  for (std::size_t n = 1; n < rows.size() && kept < most; ++n, ++kept) {
     std::map<std::string, std::string> row;
     for (std::size_t k = 0; k < std::min(rows[0].size(), rows[n].size()); ++k) {
       row[rows[0][k]] = rows[n][k];
@@ -187,6 +236,7 @@ void CSVLogger::rewrite() {
   }
   write_atomic(metrics_path(), bytes);
   open_for_append();
+  return kept;
 }
 
 void CSVLogger::open_for_append() {

@@ -151,6 +151,22 @@ std::string describe_optimizer(const std::string& name, std::size_t index) {
                       : "optimizer \"" + name + "\"";
 }
 
+void warn_of_difference(const std::filesystem::path& path,
+                        const StateDictDifference& difference) {
+  const auto warn = [&](const char* what,
+                        const std::vector<std::string>& names) {
+    if (names.empty()) return;
+    std::string list;
+    for (const std::string& name : names) {
+      list += (list.empty() ? "" : ", ") + name;
+    }
+    log_warning("[Trainer] " + path.string() + ": " + what +
+                " weights: " + list);
+  };
+  warn("missing", difference.missing);
+  warn("unexpected", difference.unexpected);
+}
+
 ConfigError not_yet(std::string_view what, std::string_view got) {
   return ConfigError({.where = "Trainer",
                       .what = std::string(what) +

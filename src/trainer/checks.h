@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <torchbolt/checkpoint/state_dict.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/data/combined_loader.h>
@@ -9,6 +10,7 @@
 #include <torchbolt/trainer/options.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -53,6 +55,11 @@ void check_mode(DataStage stage, const CombinedSource& combined);
 
 /// `optimizer "name"`, or `optimizer 2` without one.
 std::string describe_optimizer(const std::string& name, std::size_t index);
+
+/// Names, in warnings, the weights that a checkpoint and its module don't
+/// share.
+void warn_of_difference(const std::filesystem::path& path,
+                        const StateDictDifference& difference);
 
 /// An argument or feature that is known, and not there yet.
 ConfigError not_yet(std::string_view what, std::string_view got);

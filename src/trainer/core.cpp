@@ -3,8 +3,10 @@
 #include <ATen/Context.h>
 #include <torch/optim/optimizer.h>
 #include <torch/optim/sgd.h>
+#include <torchbolt/checkpoint/torch_checkpoint_io.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/terminal.h>
+#include <torchbolt/trainer/checkpoint_callback.h>
 #include <torchbolt/trainer/defaults.h>
 
 #include <algorithm>
@@ -43,6 +45,29 @@ void set_determinism(const TrainerOptions& options) {
   }
 }
 
+std::vector<PrecisionHandle> precision_plugins(const TrainerOptions& options) {
+  std::vector<PrecisionHandle> all;
+  for (const TrainerPlugin& plugin : options.plugins) {
+    if (plugin.precision()) all.push_back(*plugin.precision());
+  }
+  return all;
+}
+
+std::shared_ptr<CheckpointIO> checkpoint_plugin(const TrainerOptions& options) {
+  std::shared_ptr<CheckpointIO> io;
+  for (const TrainerPlugin& plugin : options.plugins) {
+    if (plugin.precision()) continue;
+    if (plugin.checkpoint_io() == nullptr || io != nullptr) {
+      throw ConfigError({.where = "plugins",
+                         .what = io != nullptr ? "there are two CheckpointIOs"
+                                               : "a CheckpointIO is null",
+                         .tip = "give one"});
+    }
+    io = plugin.checkpoint_io();
+  }
+  return io != nullptr ? io : std::make_shared<TorchCheckpointIO>();
+}
+
 std::vector<std::shared_ptr<Callback>> make_callbacks(
     const TrainerOptions& options,
     std::map<const Callback*, CallbackHandle>& handles) {
@@ -59,6 +84,16 @@ std::vector<std::shared_ptr<Callback>> make_callbacks(
          .what = bars > 1 ? "there is more than one progress bar"
                           : "there is a progress bar among the callbacks, and "
                             "enable_progress_bar is false",
+         .tip = "leave one of the two out"});
+  }
+  const bool saves = std::ranges::any_of(all, [](const auto& c) {
+    return dynamic_cast<const CheckpointCallback*>(c.get()) != nullptr;
+  });
+  if (saves && !options.enable_checkpointing.value_or(true)) {
+    throw ConfigError(
+        {.where = "Trainer",
+         .what = "a callback writes checkpoints, and enable_checkpointing is "
+                 "false",
          .tip = "leave one of the two out"});
   }
   for (auto& callback : default_callbacks(options, all)) {
@@ -139,7 +174,7 @@ TrainerCore::TrainerCore(Trainer& owner, TrainerOptions arguments)
               .devices = options.devices,
               .strategy = options.strategy,
               .precision = options.precision,
-              .plugins = options.plugins}),
+              .plugins = precision_plugins(options)}),
       clock(options.seams.clock != nullptr ? *options.seams.clock
                                            : system_clock()),
       fit_loop(std::make_unique<FitLoop>(*this)),
@@ -147,6 +182,7 @@ TrainerCore::TrainerCore(Trainer& owner, TrainerOptions arguments)
       test_loop(std::make_unique<EvaluationLoop>(*this, Stage::kTest)),
       predict_loop(std::make_unique<PredictionLoop>(*this)),
       own_callbacks_(make_callbacks(options, own_handles_)) {
+  checkpoints.use(checkpoint_plugin(options));
   open_standard_streams();
   callbacks = own_callbacks_;
   max_epochs = options.max_epochs.value_or(-1);

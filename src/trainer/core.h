@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "trainer/access.h"
+#include "trainer/checkpoints.h"
 #include "trainer/fetcher.h"
 #include "trainer/hook.h"
 #include "trainer/log_book.h"
@@ -57,6 +58,7 @@ class TrainerCore {
       ((*callback).*on_callback)(trainer, *module, args...);
     }
     ((*module).*on_module)(args...);
+    checkpoints.hook_ended();
   }
   /// A hook that only callbacks have.
   template <class F>
@@ -147,6 +149,9 @@ class TrainerCore {
 
   std::vector<std::shared_ptr<Callback>> callbacks{};
   LogBook log{};
+  Checkpoints checkpoints{*this};
+  /// Those that go on where they were when the run's checkpoint was written.
+  std::vector<Logger*> resumed_loggers{};
   FitProgress progress{};
   bool should_stop = false;
   /// Training batches run their step and nothing else.
@@ -195,6 +200,7 @@ class TrainerCore {
   void verify_manual() const;
   void warn_of_transfer_hooks() const;
   void resolve_epoch_limits();
+  void start_loggers();
   void prepare();
   void setup_engine();
   void configure_optimizers();

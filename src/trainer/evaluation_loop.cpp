@@ -122,6 +122,9 @@ std::vector<MetricMap> EvaluationLoop::run() {
   if (sum(limits) == 0) return {};
 
   logged_.clear();
+  over_ = false;
+  untouched_.reset();
+  seen_before_ = seen_batches_;
   progress_.reset_current();
   fetcher_.emplace(loaders_, limits);
   fetcher_->start(function_ == Stage::kFit
@@ -223,6 +226,7 @@ std::vector<MetricMap> EvaluationLoop::finish() {
     }
     core_.log.send(all, core_.log_position());
   }
+  over_ = true;
   call(core_, hooks_.end);
   core_.log.reset_results();
   core_.hook_module(Hook::kOnModelTrain,
@@ -237,7 +241,10 @@ void EvaluationLoop::setup_data() {
   const int64_t every = core_.options.reload_dataloaders_every_n_epochs;
   const bool reload =
       every > 0 && (!loaded_in_epoch_ || epoch - *loaded_in_epoch_ >= every);
-  if (in_fit && loaders_.defined() && !reload) return;
+  if (in_fit && loaders_.defined() && !reload) {
+    if (!sanity_checking()) resume();
+    return;
+  }
   const bool has_step = data_stage_ == DataStage::kTest
                             ? core_.module_hooks.test_step
                             : core_.module_hooks.validation_step;
@@ -260,6 +267,53 @@ void EvaluationLoop::setup_data() {
     }
   }
   seen_batches_.assign(loaders_.count(), 0);
+  if (in_fit && !sanity_checking()) resume();
+}
+
+State EvaluationLoop::state() const {
+  if (resume_) return *resume_;
+  State seen = State::list();
+  for (const int64_t n : over_ ? seen_batches_ : seen_before_) {
+    seen.push_back(n);
+  }
+  State loaders = State::list();
+  for (std::size_t k = 0; k < loaders_.count(); ++k) {
+    loaders.push_back(loaders_[k].state());
+  }
+  if (untouched_) loaders = *untouched_;
+  return State::map({{"seen_batches", std::move(seen)},
+                     {"loaders", std::move(loaders)},
+                     {"loaded_in_epoch",
+                      loaded_in_epoch_ ? State(*loaded_in_epoch_) : State()}});
+}
+
+// Another number of loaders than was saved begins anew.
+void EvaluationLoop::resume() {
+  if (!resume_) return;
+  const State state = *std::exchange(resume_, std::nullopt);
+  const std::vector<State>& loaders = state.at("loaders").items();
+  if (state.at("seen_batches").size() != loaders_.count() ||
+      loaders.size() != loaders_.count()) {
+    return;
+  }
+  for (std::size_t k = 0; k < loaders_.count(); ++k) {
+    if (loaders[k].is_none()) continue;
+    // The first start() after it would go on in the old pass.
+    loaders_[k].load_state(loaders[k]);
+    loaders_[k].set_limit(max_batches_[k]);
+    loaders_[k].start();
+  }
+  untouched_ = state.at("loaders");
+  take_counts(state);
+}
+
+void EvaluationLoop::take_counts(const State& state) {
+  seen_batches_.clear();
+  for (const State& n : state.at("seen_batches").items()) {
+    seen_batches_.push_back(n.as_int());
+  }
+  const State& epoch = state.at("loaded_in_epoch");
+  if (!epoch.is_none()) loaded_in_epoch_ = epoch.as_int();
 }
 
 void EvaluationLoop::forget_data() {
@@ -269,6 +323,12 @@ void EvaluationLoop::forget_data() {
 
 void EvaluationLoop::release() {
   fetcher_.reset();
+  untouched_.reset();
+  if (resume_) {
+    // No validation came any more; its counts go on in the next fit.
+    take_counts(*resume_);
+    resume_.reset();
+  }
   close_loaders(std::exchange(loaders_, {}), core_.options);
 }
 

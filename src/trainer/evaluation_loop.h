@@ -1,6 +1,7 @@
 #pragma once
 
 #include <torchbolt/core/stage.h>
+#include <torchbolt/state/state.h>
 #include <torchbolt/trainer/log_options.h>
 #include <torchbolt/trainer/step.h>
 
@@ -33,6 +34,16 @@ class EvaluationLoop {
   /// Lets go of data and batches.
   void release();
 
+  BatchProgress& progress() { return progress_; }
+  const BatchProgress& progress() const { return progress_; }
+  /// Whether its last hooks have run.
+  bool is_over() const { return over_; }
+  /// Of a fit's validation: batches and loaders so far, as they were when the
+  /// last validation began, or ended.
+  State state() const;
+  /// Taken back when the data is loaded.
+  void load_state(const State& state) { resume_ = state; }
+
   bool has_data() const { return loaders_.defined(); }
   const Loaders& loaders() const { return loaders_; }
   LogStore& store() { return store_; }
@@ -45,6 +56,8 @@ class EvaluationLoop {
   void restart_clock();
 
  private:
+  void resume();
+  void take_counts(const State& state);
   void run_batches();
   void step(Fetcher::Fetched& fetched);
   void finish_loader();
@@ -66,6 +79,11 @@ class EvaluationLoop {
   std::vector<MetricMap> logged_{};
   std::optional<int64_t> loaded_in_epoch_{};
   std::chrono::steady_clock::time_point last_run_{};
+  bool over_ = true;
+  std::vector<int64_t> seen_before_{};
+  std::optional<State> resume_{};
+  // The loaders' states that were taken back, until the next run.
+  std::optional<State> untouched_{};
 };
 
 }  // namespace bolt::detail

@@ -46,8 +46,53 @@ void Fetcher::start(std::optional<int64_t> epoch) {
   loader_started_ = false;
   in_loader_ = 0;
   fetched_ = 0;
-  done_ = length_ == 0;
-  ahead_ = length_ == kUnknownBatches && pull(slots_[front_]);
+  skip_ = 0;
+  ended_.reset();
+  ahead_ = false;
+  if (resume_) resume();
+  done_ = fetched_ >= length_ || ended_.has_value();
+  if (length_ == kUnknownBatches && !done_) fetch_ahead();
+}
+
+void Fetcher::resume() {
+  const Resume from = *std::exchange(resume_, std::nullopt);
+  if (!from.loader.is_none()) loaders_[0].load_state(from.loader);
+  if (!from.pass_is_over) in_loader_ = fetched_ = from.batches;
+  if (!from.pass_is_over && !from.done) {
+    if (from.loader.is_none()) skip_ = from.batches;
+    return;
+  }
+  if (!from.loader.is_none()) {
+    // The first start() after load_state() would go on in the old pass.
+    loaders_[0].set_limit(limits_[0]);
+    loaders_[0].start();
+  }
+  if (!from.pass_is_over) ended_ = from.loader;
+}
+
+State Fetcher::state(bool before) const {
+  const int64_t given = in_loader_ - (ahead_ ? 1 : 0);
+  if (before) {
+    // Read again, from the beginning of the pass.
+    return State::map(
+        {{"batches", given - 1}, {"loader", State()}, {"done", false}});
+  }
+  State loader = ahead_ ? before_ahead_ : loaders_[0].state();
+  if (ended_) loader = *ended_;
+  return State::map(
+      {{"batches", given}, {"loader", std::move(loader)}, {"done", done_}});
+}
+
+void Fetcher::load_state(const State& state, bool pass_is_over) {
+  resume_ = Resume{.loader = state.at("loader"),
+                   .batches = state.at("batches").as_int(),
+                   .done = state.at("done").as_bool(),
+                   .pass_is_over = pass_is_over};
+}
+
+void Fetcher::fetch_ahead() {
+  if (tracks_) before_ahead_ = loaders_[0].state();
+  ahead_ = pull(slots_[front_]);
 }
 
 bool Fetcher::begin_loader() {
@@ -58,6 +103,10 @@ bool Fetcher::begin_loader() {
         loaders_[loader_].set_limit(limits_[loader_]);
         loaders_[loader_].start();
         loader_started_ = true;
+        for (; skip_ > 0; --skip_) {
+          AnyBatch again;
+          loaders_[loader_].next(again);
+        }
       }
       return true;
     }
@@ -91,7 +140,7 @@ Fetcher::Fetched* Fetcher::next() {
     Fetched& now = slots_[front_];
     front_ = 1 - front_;
     slots_[front_].batch.reset();
-    ahead_ = pull(slots_[front_]);
+    fetch_ahead();
     done_ = !ahead_;
     return &now;
   }

@@ -33,10 +33,22 @@ class Fetcher {
   void start(std::optional<int64_t> epoch);
   /// The next batch, or null at the end. Valid until the next call.
   Fetched* next();
+  /// Where the first loader stands behind the batch given last: its own state
+  /// and the number of batches. `track_state()` before `start()` sees to it
+  /// that a batch fetched ahead doesn't count.
+  /// `before`: as if that batch hadn't been given.
+  State state(bool before) const;
+  void track_state() { tracks_ = true; }
+  /// The next `start()` goes on there; where that pass was over, behind it. A
+  /// loader without a state is read again up to there.
+  void load_state(const State& state, bool pass_is_over);
+
   /// Whether the batch given last is the last one.
   bool done() const { return done_; }
 
  private:
+  void resume();
+  void fetch_ahead();
   bool pull(Fetched& into);
   bool begin_loader();
 
@@ -53,6 +65,21 @@ class Fetcher {
   int64_t in_loader_ = 0;
   int64_t fetched_ = 0;
   bool done_ = true;
+  bool tracks_ = false;
+  // Of the first loader, before a batch was fetched ahead.
+  State before_ahead_{};
+
+  struct Resume {
+    State loader{};
+    int64_t batches = 0;
+    bool done = false;
+    bool pass_is_over = false;
+  };
+  std::optional<Resume> resume_{};
+  // Of the first loader, in a pass that had ended when it was taken back.
+  std::optional<State> ended_{};
+  // Batches that are read again, and let go, as the pass begins.
+  int64_t skip_ = 0;
 };
 
 }  // namespace bolt::detail

@@ -36,12 +36,21 @@ FitLoop::FitLoop(TrainerCore& core)
 void FitLoop::run() {
   const at::AutoGradMode grad(true);
   setup_data();
-  if (done() || core_.limit(DataStage::kTrain).is_zero()) return;
+  // The run that was saved had not come to its own end yet.
+  const bool is_open = resume_at_ == ResumeAt::kEpochEnd && resume_state_;
+  if (resume_at_ == ResumeAt::kEpochEnd) finish_saved_epoch();
+  bool over = done() || core_.limit(DataStage::kTrain).is_zero();
+  if (over && !is_open) return;
   start();
-  while (!done()) {
+  if (resume_at_ != ResumeAt::kNowhere) {
+    go_on();
+    over = over || done();
+  }
+  while (!over) {
     begin_epoch();
     run_epoch();
     end_epoch();
+    over = done();
   }
   core_.hook(Hook::kOnTrainEnd, &Callback::on_train_end, &Module::on_train_end);
 }
@@ -114,6 +123,10 @@ void FitLoop::run_epoch() {
   if (!pass_is_fresh_) start_pass();
   pass_is_fresh_ = false;
   epoch_wait_.waited = std::exchange(start_wait_, 0ns);
+  run_batches(started - before);
+}
+
+void FitLoop::run_batches(std::chrono::steady_clock::time_point started) {
   while (!epoch_done()) {
     if (!advance()) {
       warn_of_short_pass();
@@ -122,7 +135,7 @@ void FitLoop::run_epoch() {
     end_batch();
   }
   // Validations in between are not training.
-  epoch_wait_.total = core_.clock.now() - started - epoch_validation_ + before;
+  epoch_wait_.total = core_.clock.now() - started - epoch_validation_;
   fit_wait_.waited += epoch_wait_.waited;
   fit_wait_.total += epoch_wait_.total;
   if (epoch_wait_.total < 1s || epoch_wait_.share() < kLongWait) return;
@@ -162,6 +175,7 @@ bool FitLoop::epoch_done() {
 }
 
 void FitLoop::end_epoch() {
+  batch_is_over_ = false;
   core_.log.epoch_end_reached();
   core_.progress.epochs.increment_processed();
 
@@ -181,6 +195,12 @@ void FitLoop::end_epoch() {
       }
     }
   }
+  core_.checkpoints.hook_ended();
+  close_epoch();
+  core_.check_signals();
+}
+
+void FitLoop::close_epoch() {
   core_.log.on_epoch_end();
 
   if (last_batch_reached()) update_schedulers(Interval::kEpoch, true);
@@ -192,13 +212,13 @@ void FitLoop::end_epoch() {
   core_.log.reset_results();
 
   core_.progress.epochs.increment_completed();
-  core_.check_signals();
 }
 
 // -- a batch -----------------------------------------------------------------
 
 bool FitLoop::advance() {
   const auto asked = core_.clock.now();
+  batch_is_over_ = false;
   fetched_ = fetcher_->next();
   epoch_wait_.waited += core_.clock.now() - asked;
   if (fetched_ == nullptr) return false;
@@ -245,9 +265,8 @@ bool FitLoop::advance() {
     ((*core_.module).*TrainerAccess::on_train_batch_end)(*output_,
                                                          fetched_->batch, step);
   }
-  core_.log.on_batch_end();
-  batches.counts.increment_completed();
-  log_step_metrics();
+  core_.checkpoints.hook_ended();
+  close_batch();
 
   // Let go before the next forward pass needs the memory.
   release_output();
@@ -255,25 +274,38 @@ bool FitLoop::advance() {
   return true;
 }
 
+void FitLoop::close_batch() {
+  core_.log.on_batch_end();
+  core_.progress.batches.counts.increment_completed();
+  log_step_metrics();
+}
+
 void FitLoop::end_batch() {
-  if (validation_is_due()) {
-    const LogBook::Bookmark bookmark = core_.log.suspend(&validation_.store());
-    core_.stage = RunningStage::kValidate;
-    const auto started = core_.clock.now();
-    if (!inside_window()) {
-      core_.hook_module(Hook::kOnValidationModelZeroGrad,
-                        [](Module& m) { m.on_validation_model_zero_grad(); });
-    }
-    validation_.run();
-    epoch_validation_ += core_.clock.now() - started;
-    core_.stage = RunningStage::kTrain;
-    core_.log.resume(bookmark);
+  if (validation_is_due()) validate();
+  after_validation();
+}
+
+void FitLoop::validate() {
+  training_log_ = core_.log.suspend(&validation_.store());
+  core_.stage = RunningStage::kValidate;
+  const auto started = core_.clock.now();
+  if (!inside_window()) {
+    core_.hook_module(Hook::kOnValidationModelZeroGrad,
+                      [](Module& m) { m.on_validation_model_zero_grad(); });
   }
+  validation_.run();
+  epoch_validation_ += core_.clock.now() - started;
+  core_.stage = RunningStage::kTrain;
+  core_.log.resume(*std::exchange(training_log_, std::nullopt));
+}
+
+void FitLoop::after_validation() {
   update_schedulers(Interval::kStep, true);
   if (!should_accumulate()) ++core_.progress.batches_that_stepped;
   if (core_.should_stop) {
     for (const auto& logger : core_.log.loggers) logger->save();
   }
+  batch_is_over_ = true;
   core_.check_signals();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <torchbolt/state/state.h>
 #include <torchbolt/trainer/step.h>
 
 #include <chrono>
@@ -12,6 +13,7 @@
 #include "trainer/automatic_optimization.h"
 #include "trainer/evaluation_loop.h"
 #include "trainer/fetcher.h"
+#include "trainer/log_book.h"
 #include "trainer/log_store.h"
 #include "trainer/manual_optimization.h"
 
@@ -51,6 +53,15 @@ class FitLoop {
   /// Whether some optimizer's gradients go on being summed up.
   bool inside_window() const;
   ManualOptimization& manual() { return manual_; }
+
+  // fit_loop_resume.cpp
+  /// All that a checkpoint keeps of the fit beside its counters.
+  State state() const;
+  /// The counters are a checkpoint's: the next `run()` goes on there. `own`:
+  /// what only torchbolt's files have, or null.
+  void resume(const State* own);
+  /// Whether that is in the middle of an epoch.
+  bool resumes_inside_epoch() const;
   /// Whether `min_epochs` and `min_steps` allow to stop.
   bool can_stop_early() const;
   /// Whether the running epoch is one that validates.
@@ -65,12 +76,39 @@ class FitLoop {
   void begin_epoch();
   void run_epoch();
   void end_epoch();
+  void close_epoch();
+  void run_batches(std::chrono::steady_clock::time_point started);
   void warn_of_short_pass();
   void start_pass();
   bool epoch_done();
   bool advance();
+  void close_batch();
   void end_batch();
+  void validate();
+  void after_validation();
   void release_output();
+
+  /// Where a checkpoint was written.
+  enum class ResumeAt {
+    kNowhere,        ///< The fit doesn't go on from a checkpoint.
+    kNewEpoch,       ///< Outside of an epoch.
+    kEpochStart,     ///< The hooks of an epoch's start have run.
+    kBatch,          ///< In a batch, which is made again.
+    kBatchEnd,       ///< The hooks of a batch's end have run.
+    kBetween,        ///< Between two batches.
+    kValidation,     ///< In a validation, which is made again.
+    kValidationEnd,  ///< The hooks of a validation's end have run.
+    kEpochEnd,       ///< The hooks of an epoch's end have run.
+  };
+  ResumeAt find_place() const;
+  State gradients() const;
+  void resume_loader();
+  void resume_log();
+  void resume_rest();
+  void finish_saved_epoch();
+  void go_on();
+  void continue_epoch();
+  void finish_saved_batch();
 
   void update_schedulers(Interval interval, bool plateau);
 
@@ -96,6 +134,13 @@ class FitLoop {
   std::chrono::nanoseconds epoch_validation_{0};
   // For the pass to begin, which may be before its epoch does.
   std::chrono::nanoseconds start_wait_{0};
+
+  // While a validation runs.
+  std::optional<LogBook::Bookmark> training_log_{};
+  ResumeAt resume_at_ = ResumeAt::kNowhere;
+  // Nothing of the batch given last is left to do.
+  bool batch_is_over_ = false;
+  std::optional<State> resume_state_{};
 
   // The batch at work.
   Fetcher::Fetched* fetched_ = nullptr;

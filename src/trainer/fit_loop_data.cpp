@@ -28,11 +28,16 @@ void FitLoop::setup_data() {
   }
   std::vector<int64_t> limits = core_.limits(DataStage::kTrain, loaders);
   fetcher_.emplace(std::move(loaders), std::move(limits));
+  fetcher_->track_state();
+  loaded_in_epoch_ = epoch;
+  resume_loader();
   start_pass();
   pass_is_fresh_ = true;
   max_batches_ = fetcher_->length();
-  if (max_batches_ == 0) return;
-  loaded_in_epoch_ = epoch;
+  if (max_batches_ == 0) {
+    loaded_in_epoch_.reset();
+    return;
+  }
   decide_validation_interval(max_batches_ != kUnknownBatches);
   if (!core_.log.loggers.empty() && !core_.trainer.fast_dev_run() &&
       max_batches_ < *core_.options.log_every_n_steps) {
@@ -60,6 +65,9 @@ void FitLoop::forget_data() {
 
 void FitLoop::release() {
   fetched_ = nullptr;
+  training_log_.reset();
+  resume_at_ = ResumeAt::kNowhere;
+  resume_state_.reset();
   release_output();
   manual_.untoggle_all();
   const std::optional<Fetcher> fetcher = std::exchange(fetcher_, std::nullopt);

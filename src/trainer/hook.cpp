@@ -67,6 +67,8 @@ constexpr std::array<Row, static_cast<std::size_t>(Hook::kCount)> kTable{{
     {Hook::kOnPredictBatchStart, "on_predict_batch_start", kForbidden},
     {Hook::kOnPredictBatchEnd, "on_predict_batch_end", kForbidden},
     {Hook::kPredictStep, "predict_step", kForbidden},
+    {Hook::kOnSaveCheckpoint, "on_save_checkpoint", kForbidden},
+    {Hook::kOnLoadCheckpoint, "on_load_checkpoint", kForbidden},
     {Hook::kOnException, "on_exception", kForbidden},
     {Hook::kTeardown, "teardown", kForbidden},
 }};
@@ -83,6 +85,13 @@ static_assert(in_order(), "the table has one row per hook, in their order");
 
 std::string_view hook_name(Hook hook) {
   return kTable[static_cast<std::size_t>(hook)].name;
+}
+
+Hook hook_of(std::string_view name) {
+  for (const Row& row : kTable) {
+    if (row.name == name) return row.hook;
+  }
+  return Hook::kNone;
 }
 
 LogRule log_rule(Hook hook) {

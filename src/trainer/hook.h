@@ -61,6 +61,8 @@ enum class Hook : unsigned char {
   kOnPredictBatchStart,
   kOnPredictBatchEnd,
   kPredictStep,
+  kOnSaveCheckpoint,
+  kOnLoadCheckpoint,
   kOnException,
   kTeardown,
   kCount
@@ -76,6 +78,8 @@ enum class LogRule : unsigned char {
 
 /// The hook's name, as users know it.
 std::string_view hook_name(Hook hook);
+/// The hook of that name; kNone for a name that none has.
+Hook hook_of(std::string_view name);
 LogRule log_rule(Hook hook);
 
 }  // namespace bolt::detail

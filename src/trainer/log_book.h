@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "trainer/hook.h"
@@ -79,6 +80,17 @@ class LogBook {
   Bookmark suspend(LogStore* store);
   void resume(Bookmark bookmark);
 
+  /// The three dictionaries, and where among the hooks of an epoch it stands.
+  /// `suspended`: while a validation runs, what `suspend()` gave.
+  State state(const std::optional<Bookmark>& suspended) const;
+  void load_state(const State& state);
+  /// From now on values go to these loggers alone, until `deliver_to_all()`:
+  /// what a checkpoint left open was seen by the others.
+  void deliver_only_to(std::vector<Logger*> loggers) {
+    only_ = std::move(loggers);
+  }
+  void deliver_to_all() { only_.reset(); }
+
   std::vector<std::shared_ptr<Logger>> loggers{};
 
  private:
@@ -95,6 +107,7 @@ class LogBook {
   First first_ = First::kNoBatch;
   Hook last_hook_ = Hook::kNone;
   OnceLog once_{};
+  std::optional<std::vector<Logger*>> only_{};
 };
 
 }  // namespace bolt::detail

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <torchbolt/data/batch.h>
+#include <torchbolt/state/state.h>
 #include <torchbolt/trainer/log_options.h>
 
 #include <cstdint>
@@ -14,6 +15,10 @@
 
 #include "trainer/hook.h"
 
+namespace bolt {
+class Module;
+}
+
 namespace bolt::detail {
 
 /// A logged number: on the host, or still on its device, where it stays until
@@ -23,6 +28,9 @@ struct Scalar {
   at::Tensor tensor{};
 
   double read() const;
+  /// A number, or a tensor without dimensions.
+  State state() const;
+  static Scalar of(const State& state);
 };
 
 /// A dictionary of metrics as the loops keep it. Its entries don't move, so
@@ -37,6 +45,8 @@ class MetricTable {
   /// Changes when slots become invalid.
   int64_t generation() const { return generation_; }
   MetricMap read() const;
+  State state() const;
+  void load_state(const State& state);
 
  private:
   std::map<std::string, Scalar, std::less<>> values_{};
@@ -50,6 +60,8 @@ struct MetricTables {
   MetricTable progress_bar{};
 
   void clear();
+  State state() const;
+  void load_state(const State& state);
 };
 
 /// All settings of a `log()` call that must be the same each time.
@@ -117,6 +129,13 @@ class LogStore {
   void update(MetricTables& tables, bool on_step);
   /// The current step (or epoch) values that go to the loggers.
   MetricMap for_loggers(bool on_step);
+
+  /// The values of this epoch so far. Metric objects stand in it by the names
+  /// that they are registered under; their own state isn't part of it.
+  State state(const Module& module) const;
+  /// Takes back what `state()` gave. Throws CheckpointError for a metric that
+  /// the module hasn't.
+  void load_state(const State& state, const Module& module);
 
  private:
   struct Entry {

@@ -149,9 +149,6 @@ void check_there(const TrainerOptions& o) {
   if (o.sync_batchnorm) throw not_yet("sync_batchnorm", "true");
   if (o.profiler) throw not_yet("profiler", "\"" + *o.profiler + "\"");
   if (o.model_registry) throw not_yet("model_registry", *o.model_registry);
-  if (o.enable_checkpointing.value_or(false)) {
-    throw not_yet("enable_checkpointing", "true");
-  }
 }
 
 void check_barebones(const TrainerOptions& o) {

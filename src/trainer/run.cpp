@@ -65,6 +65,7 @@ void TrainerCore::run(Stage of, RunningStage running, RunRequest what,
     attach_callbacks();
     verify();
     prepare();
+    checkpoints.restore_model();
     setup_engine();
     if (of == Stage::kFit) {
       hook(Hook::kOnFitStart, &Callback::on_fit_start, &Module::on_fit_start);
@@ -72,6 +73,7 @@ void TrainerCore::run(Stage of, RunningStage running, RunRequest what,
     log_hyperparameters();
     start_signals();
     module->zero_grad();
+    checkpoints.restore_training();
     body();
     check_signals();
     let_go();
@@ -84,8 +86,12 @@ void TrainerCore::run(Stage of, RunningStage running, RunRequest what,
 
 void TrainerCore::fit(RunRequest what) {
   run(Stage::kFit, RunningStage::kTrain, std::move(what), [&] {
-    if (validation_enabled() && *options.num_sanity_val_steps != 0) {
+    if (validation_enabled() && *options.num_sanity_val_steps != 0 &&
+        !fit_loop->resumes_inside_epoch()) {
       const IsolateRng isolate;
+      // Those of the run that goes on; else none.
+      const BatchProgress counted =
+          checkpoints.path() ? progress.validation : BatchProgress();
       const RunningStage before =
           std::exchange(stage, RunningStage::kSanityCheck);
       log.use(&fit_loop->validation().store());
@@ -100,7 +106,7 @@ void TrainerCore::fit(RunRequest what) {
       });
       log.reset_results();
       log.reset_tables();
-      progress.validation = {};
+      progress.validation = counted;
       stage = before;
     }
     log.use(&fit_loop->store());
@@ -151,7 +157,7 @@ void TrainerCore::connect(RunRequest what) {
   data = request.data;
   data_hooks = request.data_hooks;
   TrainerAccess::attach(*module, &trainer);
-  if (request.ckpt_path) throw not_yet("ckpt_path", *request.ckpt_path);
+  checkpoints.open(request.ckpt_path, request.module_given);
   if (*function == Stage::kFit) {
     fit_loop->forget_data();
     resolve_epoch_limits();
@@ -209,8 +215,7 @@ void TrainerCore::prepare() {
   const Stage of = *function;
   if (data != nullptr) data->prepare_data();
   hook_module(Hook::kPrepareData, [](Module& m) { m.prepare_data(); });
-  for (const auto& logger : log.loggers) logger->start();
-  check_log_dirs(log.loggers);
+  start_loggers();
   if (data != nullptr) data->setup(of);
   {
     const HookScope scope(*module, Hook::kSetup);
@@ -229,6 +234,25 @@ void TrainerCore::prepare() {
   log.use(nullptr);
   log.reset_results();
   log.reset_tables();
+}
+
+// A logger that can goes on in the run that was saved.
+void TrainerCore::start_loggers() {
+  resumed_loggers.clear();
+  const State* states =
+      *function == Stage::kFit ? checkpoints.logger_states() : nullptr;
+  for (std::size_t k = 0; k < log.loggers.size(); ++k) {
+    Logger& logger = *log.loggers[k];
+    if (states == nullptr || k >= states->size()) continue;
+    const State& saved = states->items()[k];
+    if (saved.at("state").is_none() ||
+        saved.at("class").as_string() != type_name(typeid(logger))) {
+      continue;
+    }
+    if (logger.resume(saved.at("state"))) resumed_loggers.push_back(&logger);
+  }
+  for (const auto& logger : log.loggers) logger->start();
+  check_log_dirs(log.loggers);
 }
 
 void TrainerCore::setup_engine() {
@@ -291,6 +315,7 @@ void TrainerCore::let_go() {
                           &validate_loop->store(), &test_loop->store()}) {
     store->clear();
   }
+  attempts.make([&] { checkpoints.finish(); });
   attempts.make([&] { fit_loop->release(); });
   attempts.make([&] { validate_loop->release(); });
   attempts.make([&] { test_loop->release(); });
@@ -325,6 +350,7 @@ void TrainerCore::end() {
   data = nullptr;
   request.train = {};
   request.eval = {};
+  checkpoints.close();
 }
 
 // The user's exception is on its way: nothing here may take its place.
@@ -343,6 +369,7 @@ void TrainerCore::fail(std::exception_ptr error) {
                                         "] failed while an error was handled");
     }
   };
+  guarded("save_checkpoint", [&] { checkpoints.hook_ended(); });
   if (module != nullptr) {
     const HookScope scope(*module, Hook::kOnException);
     for (const auto& callback : callbacks) {

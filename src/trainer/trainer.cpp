@@ -65,8 +65,35 @@ detail::RunRequest Trainer::again(Loaders loaders) const {
   detail::RunRequest request;
   request.module = &module();
   request.module_hooks = core_->module_hooks;
+  request.module_given = false;
   request.eval = std::move(loaders);
   return request;
+}
+
+void Trainer::save_checkpoint(const std::filesystem::path& path,
+                              bool weights_only) {
+  module();  // there must be one
+  core_->checkpoints.save(path, weights_only);
+}
+void Trainer::save_checkpoint_after_hook(const Callback& who,
+                                         const std::filesystem::path& path,
+                                         bool weights_only,
+                                         std::function<void()> then) {
+  module();
+  core_->checkpoints.save_after_hook(who, path, weights_only, std::move(then));
+}
+void Trainer::remove_checkpoint(const std::filesystem::path& path) {
+  core_->checkpoints.remove(path);
+}
+void Trainer::after_hook(std::function<void()> then) {
+  module();
+  core_->checkpoints.after_hook(std::move(then));
+}
+bool Trainer::checkpoint_exists(const std::filesystem::path& path) const {
+  return core_->checkpoints.exists(path);
+}
+std::optional<std::filesystem::path> Trainer::ckpt_path() const {
+  return core_->checkpoints.path();
 }
 
 void Trainer::request_stop() { core_->should_stop = true; }
@@ -227,6 +254,7 @@ Trainer::optimizers() const {
 std::vector<LRSchedulerConfig>& Trainer::lr_scheduler_configs() const {
   return core_->schedulers;
 }
+const Clock& Trainer::clock() const { return core_->clock; }
 Fabric& Trainer::fabric() const { return core_->fabric; }
 
 void Trainer::print(std::string_view line) const {

@@ -57,6 +57,7 @@ class ProgressBarTest : public ::testing::Test {
     o.accelerator = Accelerator::kCPU;
     o.callbacks = {ProgressBar(bar)};
     o.logger = false;
+    o.enable_checkpointing = false;
     o.enable_model_summary = false;
     o.seams.clock = &clock;
     return o;

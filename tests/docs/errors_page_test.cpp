@@ -59,7 +59,10 @@ struct NotFinite : Net {
 };
 
 bolt::TrainerOptions quiet() {
-  return {.max_epochs = 1, .logger = false, .enable_progress_bar = false};
+  return {.max_epochs = 1,
+          .logger = false,
+          .enable_checkpointing = false,
+          .enable_progress_bar = false};
 }
 
 template <class M>

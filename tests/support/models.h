@@ -109,6 +109,7 @@ inline TrainerOptions quiet(TrainerOptions options = {}) {
   options.enable_progress_bar = false;
   options.enable_model_summary = options.enable_model_summary.value_or(false);
   options.accelerator = Accelerator::kCPU;
+  options.enable_checkpointing = options.enable_checkpointing.value_or(false);
   return options;
 }
 

@@ -111,7 +111,6 @@ TEST(Arguments, AreCheckedAndNamed) {
 TEST(Arguments, OfLaterVersionsSaySo) {
   const char* later = "later version";
   EXPECT_TRUE(has(refused({.strategy = Strategy::kDDP}), {"ddp", later}));
-  EXPECT_TRUE(has(refused({.enable_checkpointing = true}), {later}));
   EXPECT_TRUE(has(refused({.profiler = "simple"}), {"simple", later}));
   EXPECT_TRUE(has(refused({.sync_batchnorm = true}), {later}));
 }

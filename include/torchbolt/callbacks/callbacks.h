@@ -13,7 +13,9 @@
 #include <torchbolt/callbacks/histogram_monitor.h>
 #include <torchbolt/callbacks/lambda_callback.h>
 #include <torchbolt/callbacks/learning_rate_monitor.h>
+#include <torchbolt/callbacks/model_checkpoint.h>
 #include <torchbolt/callbacks/model_summary.h>
+#include <torchbolt/callbacks/on_exception_checkpoint.h>
 #include <torchbolt/callbacks/prediction_writer.h>
 #include <torchbolt/callbacks/progress_bar.h>
 #include <torchbolt/callbacks/spike_detection.h>

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <set>
 #include <string>
@@ -58,6 +59,9 @@ class TORCHBOLT_API CSVLogger final : public Logger {
   void start() override;
   void log_metrics(const MetricMap& metrics, int64_t step) override;
   void log_hyperparams(const State& params) override;
+  /// The run, and the number of its rows.
+  State state() const override;
+  bool resume(const State& state) override;
   void save() override;
   void finalize(LoggerStatus status) override;
 
@@ -65,7 +69,8 @@ class TORCHBOLT_API CSVLogger final : public Logger {
   std::filesystem::path experiment_dir() const;
   int64_t next_version() const;
   void claim_version();
-  void rewrite();
+  void rewind();
+  int64_t rewrite(int64_t most = std::numeric_limits<int64_t>::max());
   void open_for_append();
   void check_written();
 
@@ -76,6 +81,9 @@ class TORCHBOLT_API CSVLogger final : public Logger {
   std::set<std::string> columns_{};
   std::ofstream file_{};
   int64_t unflushed_ = 0;
+  int64_t rows_ = 0;
+  // The file may hold more rows than the run that is gone on with had.
+  bool rewinds_ = false;
 };
 
 }  // namespace bolt

@@ -15,8 +15,8 @@ namespace bolt::detail {
 // here, defined in src/defaults.cpp.
 
 /// Callbacks that the arguments ask for, in Lightning's order: a Timer for
-/// `max_time`, the progress bar, the model summary; each unless the user's list
-/// has one.
+/// `max_time`, the progress bar, the model summary, checkpoints; each unless
+/// the user's list has one.
 TORCHBOLT_API std::vector<std::shared_ptr<Callback>> default_callbacks(
     const TrainerOptions& options,
     const std::vector<std::shared_ptr<Callback>>& of_user);

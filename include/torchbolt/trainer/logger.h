@@ -16,6 +16,7 @@
 
 namespace bolt {
 
+class CheckpointCallback;
 class Module;
 
 /// How a run ended, as loggers are told.
@@ -62,6 +63,22 @@ class TORCHBOLT_API Logger {
   /// Hyper-parameters: a map.
   virtual void log_hyperparams(const State& params) { (void)params; }
   virtual void log_graph(Module& module) { (void)module; }
+  /// Where in its run it stands, for a checkpoint; none: it can't go back
+  /// there.
+  virtual State state() const { return {}; }
+  /// Goes on, from `start` on, in the run and at the place that `state()` of
+  /// the same kind of logger told of: what was logged behind it is taken out,
+  /// at the latest before the next metrics. Returns false, and does nothing,
+  /// when that run isn't there or its settings are others; the logger then
+  /// begins a run as always.
+  virtual bool resume(const State& state) {
+    (void)state;
+    return false;
+  }
+  /// A callback has written a checkpoint.
+  virtual void after_save_checkpoint(const CheckpointCallback& callback) {
+    (void)callback;
+  }
   /// Writes out what is buffered.
   virtual void save() {}
   /// The run is over.

@@ -137,8 +137,8 @@ class TORCHBOLT_API Module : public torch::nn::Module {
   virtual Loaders test_dataloader() { return {}; }
   virtual Loaders predict_dataloader() { return {}; }
 
-  /// A checkpoint is about to be written, or was read: a map to add to, or to
-  /// take from. Checkpoints come with a later version; nothing calls these yet.
+  /// A checkpoint is about to be written, or was read and the weights aren't
+  /// loaded yet: a map to add to, or to take from.
   virtual void on_save_checkpoint(State& checkpoint) { (void)checkpoint; }
   virtual void on_load_checkpoint(const State& checkpoint) { (void)checkpoint; }
 
@@ -251,6 +251,10 @@ class TORCHBOLT_API Module : public torch::nn::Module {
 
   /// A batch's data, for summaries and exports.
   at::Tensor example_input_array{};
+
+  /// Whether a checkpoint must have exactly the module's parameters and
+  /// buffers; else those of both are loaded, and the others named in a warning.
+  bool strict_loading = true;
 
  protected:
   friend struct detail::TrainerAccess;

@@ -8,6 +8,7 @@
 #include <torchbolt/export.h>
 #include <torchbolt/trainer/callback.h>
 #include <torchbolt/trainer/logger.h>
+#include <torchbolt/trainer/trainer_plugin.h>
 
 #include <chrono>
 #include <concepts>
@@ -169,6 +170,8 @@ struct TrainerOptions {
   /// 50.
   std::optional<int64_t> log_every_n_steps{};
 
+  /// Whether a fit writes checkpoints. Default: yes; where no callback does, a
+  /// ModelCheckpoint keeps the newest epoch's.
   std::optional<bool> enable_checkpointing{};
   /// Default: yes, unless a progress bar is among the callbacks.
   std::optional<bool> enable_progress_bar{};
@@ -189,9 +192,9 @@ struct TrainerOptions {
 
   /// "simple", "advanced", "pytorch" or "xla".
   std::optional<std::string> profiler{};
-  /// A precision plug-in of your own, in place of `precision`; see
-  /// PrecisionPlugin.
-  std::vector<PrecisionHandle> plugins{};
+  /// A precision plug-in of your own, in place of `precision`; where
+  /// checkpoints go: see PrecisionPlugin, CheckpointIO and AsyncCheckpointIO.
+  std::vector<TrainerPlugin> plugins{};
   bool use_distributed_sampler = true;
   bool sync_batchnorm = false;
   /// Asks for new loaders every n epochs; 0: never.

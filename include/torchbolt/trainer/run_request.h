@@ -36,6 +36,8 @@ struct RunRequest {
   Loaders train{};
   Loaders eval{};
   std::optional<std::string> ckpt_path{};
+  /// Whether the caller said which module, or means that of the run before.
+  bool module_given = true;
   bool verbose = true;
   bool return_predictions = true;
 };

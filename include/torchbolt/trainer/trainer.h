@@ -12,6 +12,8 @@
 #include <torchbolt/trainer/run_request.h>
 
 #include <concepts>
+#include <filesystem>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -38,12 +40,15 @@ class TORCHBOLT_API Interrupted : public std::runtime_error {
 
 /// More about one `fit`.
 struct FitOptions {
-  /// Checkpoint to go on from.
+  /// Checkpoint to go on from: a path; "last", the newest that the Trainer's
+  /// checkpoint callbacks would write as their last (none: the fit begins
+  /// anew); "best"; or "hpc", the newest hpc_ckpt_<n>.ckpt.
   std::optional<std::string> ckpt_path{};
 };
 
 /// More about one `validate`, `test` or `predict`.
 struct EvaluateOptions {
+  /// Checkpoint of the weights; see FitOptions.
   std::optional<std::string> ckpt_path{};
   /// Prints a table of the results.
   bool verbose = true;
@@ -194,6 +199,30 @@ class TORCHBOLT_API Trainer {
   /// With the module of the run before; see `validate`.
   Predictions predict(Loaders loaders = {}, EvaluateOptions options = {});
 
+  /// Writes a checkpoint of now: the weights, and unless `weights_only` all
+  /// that a run needs to go on from there as if it had not ended. Saved in a
+  /// hook, a run goes on behind that hook: what the hook itself does afterwards
+  /// isn't done again. docs/guide/checkpoints.md says more. Throws ConfigError
+  /// before the first run, Error when the file can't be written.
+  void save_checkpoint(const std::filesystem::path& path,
+                       bool weights_only = false);
+  /// The same for a callback: the file is written when the running hook is over
+  /// for all callbacks and the module, and then `then` is called.
+  void save_checkpoint_after_hook(const Callback& who,
+                                  const std::filesystem::path& path,
+                                  bool weights_only = false,
+                                  std::function<void()> then = {});
+  /// Takes a checkpoint away, when those that were saved before are there; none
+  /// is no error.
+  void remove_checkpoint(const std::filesystem::path& path);
+  /// Calls `then` when the running hook is over, behind the files that wait for
+  /// that; at once outside of hooks.
+  void after_hook(std::function<void()> then);
+  /// Whether there is such a file, or will be when the running hook is over.
+  bool checkpoint_exists(const std::filesystem::path& path) const;
+  /// The file that the run goes on from, if any.
+  std::optional<std::filesystem::path> ckpt_path() const;
+
   /// Asks the run to end after this batch (and the validation that belongs to
   /// it), if `min_epochs` and `min_steps` are met.
   void request_stop();
@@ -311,6 +340,9 @@ class TORCHBOLT_API Trainer {
   Fabric& fabric() const;
   bool is_global_zero() const { return fabric().is_global_zero(); }
   int64_t world_size() const { return fabric().world_size(); }
+
+  /// What the run goes by; see `TrainerOptions::seams`.
+  const Clock& clock() const;
 
   /// Writes a line for a person, on rank 0, to the standard output, or above
   /// the progress bar when there is one.

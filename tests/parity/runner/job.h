@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 #include <torchbolt/torchbolt.h>
 
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -116,10 +117,13 @@ std::shared_ptr<bolt::Logger> make_recording_logger(Recorder& recorder);
 
 /// The scenario's callbacks, behind the recording one. Throws ConfigError for
 /// those that aren't there yet.
-std::vector<bolt::CallbackHandle> make_callbacks(const Json& specs,
-                                                 Recorder& recorder);
-/// What a trace tells of callbacks.
-Json describe_callbacks(const bolt::Trainer& trainer);
+std::vector<bolt::CallbackHandle> make_callbacks(
+    const Json& specs, Recorder& recorder, const std::filesystem::path& folder);
+/// What a trace tells of callbacks; paths are below `folder`.
+Json describe_callbacks(const bolt::Trainer& trainer,
+                        const std::filesystem::path& folder);
+/// What a trace tells of the checkpoints below a folder.
+Json describe_checkpoints(const std::filesystem::path& folder);
 
 /// Trainer arguments by Lightning's names. Throws ConfigError for unknown ones.
 bolt::TrainerOptions make_options(const Json& trainer);

@@ -103,6 +103,12 @@ class Model final : public bolt::LightningModule<B> {
     recorder_.event("mod:configure_callbacks");
     return {};
   }
+  void on_save_checkpoint(bolt::State&) override {
+    recorder_.event("mod:on_save_checkpoint");
+  }
+  void on_load_checkpoint(const bolt::State&) override {
+    recorder_.event("mod:on_load_checkpoint");
+  }
   void configure_model() override { recorder_.event("mod:configure_model"); }
   bolt::OptimizerConfig configure_optimizers() override {
     recorder_.event("mod:configure_optimizers");

@@ -59,6 +59,20 @@ class Recording final : public bolt::Callback {
   void on_exception(Trainer&, Module&, std::exception_ptr) override {
     recorder_.event("cb:on_exception");
   }
+  void on_save_checkpoint(Trainer&, Module&, bolt::State&) override {
+    recorder_.event("cb:on_save_checkpoint");
+  }
+  void on_load_checkpoint(Trainer&, Module&, const bolt::State&) override {
+    recorder_.event("cb:on_load_checkpoint");
+  }
+  bolt::State state() const override {
+    recorder_.event("cb:state_dict");
+    return bolt::State::map({{"recorded", 1}});
+  }
+  void load_state(const bolt::State&) override {
+    recorder_.event("cb:load_state_dict");
+  }
+  std::string state_key() const override { return "Recording"; }
 
 #define PARITY_HOOK(hook) \
   void hook(Trainer&, Module&) override { recorder_.event("cb:" #hook); }
@@ -127,7 +141,7 @@ class RecordingLogger final : public bolt::Logger {
   explicit RecordingLogger(Recorder& recorder) : recorder_(recorder) {}
 
   std::string name() const override { return "record"; }
-  std::string version() const override { return "0"; }
+  std::string version() const override { return "version_0"; }
   void log_metrics(const bolt::MetricMap& logged, int64_t step) override {
     recorder_.logger_calls.push_back(
         {{"step", step}, {"metrics", metrics(logged)}});

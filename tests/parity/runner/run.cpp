@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 
 #include "job.h"
@@ -12,7 +13,7 @@ struct Folder {
     if (::mkdtemp(name.data()) == nullptr) {
       throw std::runtime_error("no temporary folder");
     }
-    path = name;
+    path = std::filesystem::canonical(name);
   }
   ~Folder() {
     std::error_code ignored;
@@ -50,7 +51,14 @@ void construct(Job& s, const Json& action) {
   if (!options.enable_progress_bar) options.enable_progress_bar = false;
   if (!options.enable_model_summary) options.enable_model_summary = false;
   options.default_root_dir = s.folder.path;
-  options.callbacks = make_callbacks(listed, s.recorder);
+  options.callbacks = make_callbacks(listed, s.recorder, s.folder.path);
+  if (!arguments.contains("enable_checkpointing")) {
+    options.enable_checkpointing =
+        std::ranges::any_of(listed, [](const Json& c) {
+          return c["type"].get<std::string>().find("Checkpoint") !=
+                 std::string::npos;
+        });
+  }
   if (logs) {
     options.logger = make_recording_logger(s.recorder);
   } else {
@@ -66,7 +74,9 @@ Json perform(Job& s, const Json& action) {
   bolt::EvaluateOptions options{.verbose = false};
   bolt::FitOptions fit;
   if (action.contains("ckpt")) {
-    options.ckpt_path = fit.ckpt_path = action["ckpt"].get<std::string>();
+    std::string path = action["ckpt"].get<std::string>();
+    if (path != "best" && path != "last") path = s.folder.path / path;
+    options.ckpt_path = fit.ckpt_path = path;
   }
   bolt::EvaluateResults results;
   if (what == "fit") {
@@ -106,7 +116,7 @@ void summarise(const Job& s, Json& done) {
   done["callback_metrics"] = metrics(t.callback_metrics());
   done["logged_metrics"] = metrics(t.logged_metrics());
   done["progress_bar_metrics"] = metrics(t.progress_bar_metrics());
-  done["callbacks"] = describe_callbacks(t);
+  done["callbacks"] = describe_callbacks(t, s.folder.path);
   const bolt::State precision = t.fabric().state();
   if (const bolt::State* scaler = precision.find("MixedPrecision")) {
     for (const auto& [key, value] : scaler->entries()) {
@@ -120,7 +130,7 @@ void summarise(const Job& s, Json& done) {
       values.push_back(number(tensor[k].item<double>()));
     }
   }
-  done["checkpoints"] = Json::array();
+  done["checkpoints"] = describe_checkpoints(s.folder.path);
 }
 
 Json error_of(const std::string& phase) {

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <torchbolt/export.h>
+#include <torchbolt/trainer/callback.h>
+
+#include <filesystem>
+#include <vector>
+
+namespace bolt {
+
+/// A callback that writes checkpoints, as the Trainer sees it: it runs behind
+/// all others, and knows which file `ckpt_path` means by "best" and "last".
+///
+///     struct EachHour : bolt::CheckpointCallback {
+///       std::vector<std::filesystem::path> last_model_candidates(
+///           const bolt::Trainer&) const override {
+///         return {"hourly.ckpt"};
+///       }
+///     };
+class TORCHBOLT_API CheckpointCallback : public Callback {
+ public:
+  CallbackOrder order() const override { return CallbackOrder::kCheckpoint; }
+  /// The file of the best weights; empty: there is none.
+  virtual std::filesystem::path best_model_path() const { return {}; }
+  /// Whether a fit without a `ckpt_path` goes on from its last file.
+  virtual bool resumes_by_itself() const { return false; }
+  /// Files of which the newest is the one to go on from.
+  virtual std::vector<std::filesystem::path> last_model_candidates(
+      const Trainer& trainer) const {
+    (void)trainer;
+    return {};
+  }
+  /// Files to go on from when those are damaged.
+  virtual std::vector<std::filesystem::path> other_model_candidates(
+      const Trainer& trainer) const {
+    (void)trainer;
+    return {};
+  }
+};
+
+}  // namespace bolt

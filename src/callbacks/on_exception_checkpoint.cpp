@@ -1,0 +1,38 @@
+#include <torchbolt/callbacks/on_exception_checkpoint.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/core/log.h>
+#include <torchbolt/trainer/trainer.h>
+
+#include <utility>
+
+#include "callbacks/checkpoint_files.h"
+
+namespace bolt {
+
+OnExceptionCheckpoint::OnExceptionCheckpoint(
+    OnExceptionCheckpointOptions options)
+    : options_(std::move(options)) {
+  if (options_.filename.empty()) {
+    throw ConfigError({.where = "OnExceptionCheckpoint",
+                       .what = "filename is empty",
+                       .expected = "a name"});
+  }
+  options_.dirpath = detail::absolute_folder(options_.dirpath);
+}
+
+std::filesystem::path OnExceptionCheckpoint::ckpt_path() const {
+  return options_.dirpath / (options_.filename + ".ckpt");
+}
+
+void OnExceptionCheckpoint::on_exception(Trainer& trainer, Module&,
+                                         std::exception_ptr) {
+  trainer.save_checkpoint(ckpt_path());
+  log_info("[OnExceptionCheckpoint] the run is saved in " +
+           ckpt_path().string());
+}
+
+void OnExceptionCheckpoint::teardown(Trainer& trainer, Module&, Stage) {
+  trainer.remove_checkpoint(ckpt_path());
+}
+
+}  // namespace bolt

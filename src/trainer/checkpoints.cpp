@@ -1,0 +1,507 @@
+#include "trainer/checkpoints.h"
+
+#include <torch/optim/optimizer.h>
+#include <torchbolt/checkpoint/checkpoint_io.h>
+#include <torchbolt/checkpoint/state_dict.h>
+#include <torchbolt/core/error.h>
+#include <torchbolt/core/files.h>
+#include <torchbolt/core/log.h>
+#include <torchbolt/optim/optimizer_state.h>
+#include <torchbolt/trainer/checkpoint_callback.h>
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+#include <iterator>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "trainer/checks.h"
+#include "trainer/core.h"
+#include "trainer/evaluation_loop.h"
+#include "trainer/fit_loop.h"
+
+namespace bolt::detail {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kOwnKey = "torchbolt";
+constexpr int64_t kOwnVersion = 1;
+// The version whose layout the files have.
+constexpr const char* kLightning = "2.6.6";
+
+bool is_empty(const State& state) {
+  return state.is_none() || (state.is_map() && state.size() == 0);
+}
+
+std::string data_key(const LightningDataModule& data) {
+  return type_name(typeid(data));
+}
+
+void set_hparams(State& tree, const std::string& prefix, const State& hparams) {
+  if (is_empty(hparams)) return;
+  tree[prefix + "hparams_name"] = "kwargs";
+  tree[prefix + "hyper_parameters"] = hparams;
+}
+
+ConfigError no_file(const std::string& ckpt_path, std::string what,
+                    std::string tip) {
+  return ConfigError({.where = "ckpt_path",
+                      .what = std::move(what),
+                      .got = "\"" + ckpt_path + "\"",
+                      .tip = std::move(tip)});
+}
+
+// The number of hpc_ckpt_<n>.ckpt; -1 for another name.
+int64_t hpc_number(const std::string& name) {
+  constexpr std::string_view kBegin = "hpc_ckpt_", kEnd = ".ckpt";
+  if (!name.starts_with(kBegin) || !name.ends_with(kEnd)) return -1;
+  const char* const end = name.data() + name.size() - kEnd.size();
+  int64_t number = 0;
+  const auto read = std::from_chars(name.data() + kBegin.size(), end, number);
+  return read.ec == std::errc() && read.ptr == end ? number : -1;
+}
+
+}  // namespace
+
+// -- saving ------------------------------------------------------------------
+
+State Checkpoints::tree(bool weights_only) {
+  Module& module = *core_.module;
+  State tree = State::map();
+  tree["epoch"] = core_.progress.epochs.current.completed;
+  tree["global_step"] = core_.global_step();
+  tree["pytorch-lightning_version"] = kLightning;
+  tree["state_dict"] = state_dict(module);
+  tree["loops"] = loops();
+  if (!weights_only) {
+    tree["callbacks"] = callback_states();
+    State optimizers = State::list();
+    for (const auto& optimizer : core_.optimizers) {
+      optimizers.push_back(optim::optimizer_state(*optimizer));
+    }
+    tree["optimizer_states"] = std::move(optimizers);
+    State schedulers = State::list();
+    for (const LRSchedulerConfig& config : core_.schedulers) {
+      if (config.scheduler->has_state()) {
+        schedulers.push_back(config.scheduler->state());
+        continue;
+      }
+      core_.once.warning(
+          "[Trainer.save_checkpoint] " + config.scheduler->name() +
+          " of torch has no state, so that it begins anew in a run that goes "
+          "on from a checkpoint; bolt::optim has the same schedule with one");
+      schedulers.push_back(State::map());
+    }
+    tree["lr_schedulers"] = std::move(schedulers);
+    const State precision = core_.fabric.state();
+    for (const auto& [key, value] : precision.entries()) {
+      if (!is_empty(value)) tree.set(key, value);
+    }
+  }
+  set_hparams(tree, "", module.hparams());
+  if (core_.data != nullptr) {
+    set_hparams(tree, "datamodule_", core_.data->hparams());
+    State state = core_.data->state();
+    if (!is_empty(state)) tree[data_key(*core_.data)] = std::move(state);
+  }
+  const HookScope scope(module, Hook::kOnSaveCheckpoint);
+  if (!weights_only) {
+    for (const auto& callback : core_.callbacks) {
+      callback->on_save_checkpoint(core_.trainer, module, tree);
+    }
+  }
+  module.on_save_checkpoint(tree);
+  return tree;
+}
+
+State Checkpoints::loops() const {
+  State loops = State::map();
+  loops["fit_loop"] = core_.progress.state();
+  const auto evaluation = [](const EvaluationLoop& loop) {
+    return State::map({{"state_dict", State::map()},
+                       {"batch_progress", loop.progress().state()}});
+  };
+  loops["validate_loop"] = evaluation(*core_.validate_loop);
+  loops["test_loop"] = evaluation(*core_.test_loop);
+  loops["predict_loop"] = State::map(
+      {{"state_dict", State::map()},
+       {"batch_progress", Progress{{}, {}, CountKinds::kAll}.state()}});
+  return loops;
+}
+
+State Checkpoints::callback_states() const {
+  State all = State::map();
+  for (const auto& callback : core_.callbacks) {
+    State state = callback->state();
+    if (!is_empty(state)) all[callback->state_key()] = std::move(state);
+  }
+  return all;
+}
+
+State Checkpoints::own_state() const {
+  State own = State::map();
+  own["version"] = kOwnVersion;
+  own["fit"] = core_.fit_loop->state();
+  State loggers = State::list();
+  for (const auto& held : core_.log.loggers) {
+    const Logger& logger = *held;
+    loggers.push_back(State::map(
+        {{"class", type_name(typeid(logger))}, {"state", logger.state()}}));
+  }
+  own["loggers"] = std::move(loggers);
+  return own;
+}
+
+void Checkpoints::save(const fs::path& path, bool weights_only) {
+  State now = tree(weights_only);
+  if (!weights_only) now[kOwnKey] = own_state();
+  write(path, now);
+}
+
+void Checkpoints::save_after_hook(const Callback& who, const fs::path& path,
+                                  bool weights_only,
+                                  std::function<void()> then) {
+  std::size_t at = 0;
+  while (at < core_.callbacks.size() && core_.callbacks[at].get() != &who) ++at;
+  waiting_.push_back({.path = path,
+                      .tree = tree(weights_only),
+                      .weights_only = weights_only,
+                      .callback = at,
+                      .then = std::move(then)});
+  write_outside_of_hooks();
+}
+
+void Checkpoints::after_hook(std::function<void()> then) {
+  waiting_.push_back({.then = std::move(then)});
+  write_outside_of_hooks();
+}
+
+// There nothing comes that they could wait for.
+void Checkpoints::write_outside_of_hooks() {
+  if (TrainerAccess::hook(*core_.module) == Hook::kNone) write_waiting();
+}
+
+bool Checkpoints::exists(const fs::path& path) const {
+  std::error_code error;
+  return fs::exists(path, error) || handed_over_.contains(path) ||
+         std::ranges::any_of(
+             waiting_, [&](const Waiting& one) { return one.path == path; });
+}
+
+void Checkpoints::write_waiting() {
+  std::vector<Waiting> waiting = std::exchange(waiting_, {});
+  for (Waiting& one : waiting) {
+    if (one.path.empty()) {
+      one.then();
+      continue;
+    }
+    if (!one.weights_only) {
+      // Those behind it had the hook after the tree was made.
+      for (std::size_t k = one.callback + 1; k < core_.callbacks.size(); ++k) {
+        State state = core_.callbacks[k]->state();
+        if (is_empty(state)) continue;
+        one.tree["callbacks"][core_.callbacks[k]->state_key()] =
+            std::move(state);
+      }
+      one.tree[kOwnKey] = own_state();
+    }
+    write(one.path, one.tree);
+    if (one.then) one.then();
+  }
+}
+
+void Checkpoints::write(const fs::path& path, const State& tree) {
+  if (!core_.fabric.is_global_zero()) return;
+  for (const auto& logger : core_.log.loggers) logger->save();
+  io_->save_checkpoint(tree, path);
+  handed_over_.insert(path);
+}
+
+void Checkpoints::remove(const fs::path& path) {
+  if (!core_.fabric.is_global_zero()) return;
+  io_->remove_checkpoint(path);
+  handed_over_.erase(path);
+}
+
+void Checkpoints::finish() {
+  handed_over_.clear();
+  io_->teardown();
+}
+
+// -- loading -----------------------------------------------------------------
+
+void Checkpoints::open(const std::optional<std::string>& ckpt_path,
+                       bool module_given) {
+  close();
+  std::optional<std::string> which = ckpt_path;
+  if (!which && !module_given && core_.function != Stage::kFit) {
+    for (const auto& callback : core_.callbacks) {
+      const auto* one = dynamic_cast<CheckpointCallback*>(callback.get());
+      if (one == nullptr || one->best_model_path().empty()) continue;
+      which = "best";
+      log_warning(
+          "[Trainer] neither a module nor a ckpt_path was given: the best "
+          "checkpoint of the run before is used");
+      break;
+    }
+  }
+  if (!which && core_.function == Stage::kFit && resumes_by_itself()) {
+    which = "last";
+    log_warning(
+        "[Trainer.fit] no ckpt_path was given, and an OnExceptionCheckpoint is "
+        "among the callbacks: the fit goes on from its file, if it is there");
+  }
+  if (which) read(find(*which));
+}
+
+// The first one that is whole.
+void Checkpoints::read(const std::vector<fs::path>& files) {
+  for (const fs::path& file : files) {
+    const fs::path before = std::exchange(path_, file).value_or(fs::path());
+    try {
+      loaded_ = io_->load_checkpoint(file);
+      own_part();  // is it of a version that is known?
+      if (problem_) {
+        log_message(LogLevel::kError, "[Trainer] " + before.string() +
+                                          " can't be read; the run goes on "
+                                          "from " +
+                                          file.string());
+      }
+      problem_ = nullptr;
+      return;
+    } catch (const std::exception& error) {
+      if (files.size() > 1) {
+        log_message(LogLevel::kError, std::string("[Trainer] ") + error.what());
+      }
+      if (!problem_) problem_ = std::current_exception();
+    }
+  }
+}
+
+bool Checkpoints::resumes_by_itself() const {
+  return std::ranges::any_of(core_.callbacks, [](const auto& callback) {
+    const auto* one = dynamic_cast<const CheckpointCallback*>(callback.get());
+    return one != nullptr && one->resumes_by_itself();
+  });
+}
+
+std::vector<fs::path> Checkpoints::find(const std::string& ckpt_path) const {
+  std::vector<CheckpointCallback*> all;
+  for (const auto& callback : core_.callbacks) {
+    if (auto* one = dynamic_cast<CheckpointCallback*>(callback.get())) {
+      all.push_back(one);
+    }
+  }
+  if (ckpt_path == "best") {
+    if (all.empty()) {
+      throw no_file(ckpt_path, "no callback of the Trainer writes checkpoints",
+                    "add a ModelCheckpoint, or give a path");
+    }
+    if (all.size() > 1) {
+      log_warning(
+          "[Trainer] several callbacks write checkpoints; \"best\" is the "
+          "first one's");
+    }
+    if (core_.trainer.fast_dev_run()) {
+      throw no_file(ckpt_path, "a fast_dev_run writes no checkpoints",
+                    "give a path");
+    }
+    const fs::path best = all.front()->best_model_path();
+    if (best.empty()) {
+      throw no_file(ckpt_path, "no checkpoint has been written yet",
+                    "fit first, or give a path");
+    }
+    return {best};
+  }
+  if (ckpt_path == "last") {
+    std::vector<fs::path> files = newest_first();
+    if (files.empty()) {
+      log_warning(
+          "[Trainer] ckpt_path = \"last\", and there is no such checkpoint; "
+          "nothing is loaded");
+    }
+    return files;
+  }
+  if (ckpt_path == "hpc") {
+    int64_t highest = -1;
+    std::error_code error;
+    const fs::path folder = core_.trainer.default_root_dir();
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+      highest = std::max(highest, hpc_number(entry.path().filename()));
+    }
+    if (highest < 0) {
+      throw no_file(ckpt_path,
+                    "there is no hpc_ckpt_<n>.ckpt in " + folder.string(),
+                    "give a path");
+    }
+    return {folder / ("hpc_ckpt_" + std::to_string(highest) + ".ckpt")};
+  }
+  return {expand_user(ckpt_path)};
+}
+
+// Those that are meant to be the last; behind them, should none of these be
+// whole, all others of the callbacks' folders.
+std::vector<fs::path> Checkpoints::newest_first() const {
+  std::vector<fs::path> all;
+  const auto add = [&](std::vector<fs::path> files) {
+    std::vector<std::pair<fs::file_time_type, fs::path>> dated;
+    for (fs::path& file : files) {
+      std::error_code error;
+      const auto written = fs::last_write_time(file, error);
+      if (!error) dated.emplace_back(written, std::move(file));
+    }
+    std::ranges::sort(dated, std::ranges::greater());
+    for (auto& [written, file] : dated) {
+      if (std::ranges::find(all, file) == all.end()) {
+        all.push_back(std::move(file));
+      }
+    }
+  };
+  std::vector<fs::path> last, others;
+  for (const auto& callback : core_.callbacks) {
+    const auto* one = dynamic_cast<const CheckpointCallback*>(callback.get());
+    if (one == nullptr) continue;
+    std::ranges::move(one->last_model_candidates(core_.trainer),
+                      std::back_inserter(last));
+    std::ranges::move(one->other_model_candidates(core_.trainer),
+                      std::back_inserter(others));
+  }
+  if (last.empty()) return all;
+  add(std::move(last));
+  add(std::move(others));
+  return all;
+}
+
+const State* Checkpoints::own_part() const {
+  const State* own = loaded_.is_map() ? loaded_.find(kOwnKey) : nullptr;
+  if (own == nullptr) return nullptr;
+  if (own->at("version").as_int() > kOwnVersion) {
+    throw CheckpointError(
+        {.where = path_->string(),
+         .what = "a newer version of torchbolt wrote this checkpoint",
+         .got = "version " + std::to_string(own->at("version").as_int()),
+         .expected = "at most " + std::to_string(kOwnVersion)});
+  }
+  return own;
+}
+
+const State* Checkpoints::logger_states() const {
+  const State* own = own_part();
+  return own != nullptr ? &own->at("loggers") : nullptr;
+}
+
+void Checkpoints::restore_model() {
+  if (!path_) return;
+  if (problem_) std::rethrow_exception(problem_);
+  Module& module = *core_.module;
+  const HookScope scope(module, Hook::kOnLoadCheckpoint);
+  module.on_load_checkpoint(loaded_);
+  const StateDictDifference difference =
+      load_state_dict(module, loaded_.at("state_dict"), module.strict_loading);
+  warn_of_difference(*path_, difference);
+  if (core_.data != nullptr) {
+    if (const State* state = loaded_.find(data_key(*core_.data))) {
+      core_.data->load_state(*state);
+    }
+  }
+  restore_callbacks();
+  core_.fabric.load_state(loaded_);
+}
+
+void Checkpoints::restore_callbacks() {
+  const State* states = loaded_.find("callbacks");
+  if (states == nullptr) return;
+  std::set<std::string> left;
+  for (const auto& [key, value] : states->entries()) {
+    if (const auto* name = std::get_if<std::string>(&key)) left.insert(*name);
+  }
+  for (const auto& callback : core_.callbacks) {
+    callback->on_load_checkpoint(core_.trainer, *core_.module, loaded_);
+  }
+  for (const auto& callback : core_.callbacks) {
+    const std::string key = callback->state_key();
+    const State* state = states->find(std::string_view(key));
+    if (state == nullptr) continue;
+    callback->load_state(state->clone());
+    left.erase(key);
+  }
+  for (const std::string& key : left) {
+    log_warning("[Trainer] " + path_->string() + " has state of a callback " +
+                key + ", and the Trainer has none of that name");
+  }
+}
+
+void Checkpoints::restore_training() {
+  if (!path_) return;
+  const State& loops = loaded_.at("loops");
+  switch (*core_.function) {
+    case Stage::kFit:
+      break;
+    case Stage::kValidate:
+      core_.validate_loop->progress().load_state(
+          loops.at("validate_loop").at("batch_progress"));
+      return;
+    case Stage::kTest:
+      core_.test_loop->progress().load_state(
+          loops.at("test_loop").at("batch_progress"));
+      return;
+    case Stage::kPredict:
+      return;
+  }
+  core_.progress.load_state(loops.at("fit_loop"));
+  restore_optimizers();
+  const int64_t epoch = core_.progress.epochs.current.completed;
+  if (core_.max_epochs != -1 && epoch > core_.max_epochs) {
+    throw ConfigError(
+        {.where = "Trainer.fit",
+         .what = "the checkpoint is of a later epoch than max_epochs",
+         .got = "epoch " + std::to_string(epoch) +
+                ", max_epochs=" + std::to_string(core_.max_epochs),
+         .tip = "set max_epochs higher"});
+  }
+  core_.fit_loop->resume(own_part());
+}
+
+void Checkpoints::restore_optimizers() {
+  const State* states = loaded_.find("optimizer_states");
+  const State* schedules = loaded_.find("lr_schedulers");
+  if (states == nullptr || schedules == nullptr) {
+    throw CheckpointError(
+        {.where = path_->string(),
+         .what = "the checkpoint holds only the weights, so that training "
+                 "can't go on from it",
+         .tip = "load the weights with bolt::load_from_checkpoint, and fit "
+                "without ckpt_path"});
+  }
+  const auto check = [&](const char* what, std::size_t saved,
+                         std::size_t here) {
+    if (saved == here) return;
+    throw CheckpointError(
+        {.where = path_->string(),
+         .what = std::string("the checkpoint has another number of ") + what,
+         .got = std::to_string(saved),
+         .expected = std::to_string(here)});
+  };
+  check("optimizers", states->size(), core_.optimizers.size());
+  check("schedules", schedules->size(), core_.schedulers.size());
+  for (std::size_t k = 0; k < core_.optimizers.size(); ++k) {
+    optim::load_optimizer_state(*core_.optimizers[k], states->items()[k]);
+  }
+  for (std::size_t k = 0; k < core_.schedulers.size(); ++k) {
+    const State& state = schedules->items()[k];
+    LRScheduler& scheduler = *core_.schedulers[k].scheduler;
+    if (scheduler.has_state() && !is_empty(state)) scheduler.load_state(state);
+  }
+}
+
+void Checkpoints::close() {
+  path_.reset();
+  loaded_ = {};
+  problem_ = nullptr;
+  waiting_.clear();
+}
+
+}  // namespace bolt::detail

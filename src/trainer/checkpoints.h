@@ -1,0 +1,111 @@
+#pragma once
+
+#include <torchbolt/state/state.h>
+
+#include <cstddef>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace bolt {
+class Callback;
+class CheckpointIO;
+}  // namespace bolt
+
+namespace bolt::detail {
+
+class TrainerCore;
+
+/// What a Trainer writes into its checkpoints, and how it takes them back. The
+/// tree has Lightning's keys; what Lightning has no place for stands under
+/// "torchbolt". docs/formats/checkpoint.md describes all of it.
+class Checkpoints {
+ public:
+  explicit Checkpoints(TrainerCore& core) : core_(core) {}
+  /// Where they go.
+  void use(std::shared_ptr<CheckpointIO> io) { io_ = std::move(io); }
+
+  // -- saving ----------------------------------------------------------------
+
+  /// The tree of now; its tensors are the run's own. Calls the hooks.
+  State tree(bool weights_only);
+  /// Writes it.
+  void save(const std::filesystem::path& path, bool weights_only);
+  /// The same for a callback in a hook: the tree is made now, its tensors, and
+  /// what is the run's alone, are those of the moment when the hook is over,
+  /// module's part included. Then the file is written and `then` is called. So
+  /// a run can go on right behind the hook.
+  void save_after_hook(const Callback& who, const std::filesystem::path& path,
+                       bool weights_only, std::function<void()> then);
+  /// Calls `then` in its turn among them.
+  void after_hook(std::function<void()> then);
+  /// Takes one away, behind all that was saved before.
+  void remove(const std::filesystem::path& path);
+  /// Waits for what isn't written yet; throws when it couldn't be.
+  void finish();
+  /// Whether a file is there, or waits to be written.
+  bool exists(const std::filesystem::path& path) const;
+  /// A hook is over. Cheap when nothing waits.
+  void hook_ended() {
+    if (!waiting_.empty()) write_waiting();
+  }
+
+  // -- loading ---------------------------------------------------------------
+
+  /// A run begins: finds the file that `ckpt_path` means, and reads it. What is
+  /// wrong with it is thrown when it is needed. Throws ConfigError for a
+  /// `ckpt_path` that means no file.
+  void open(const std::optional<std::string>& ckpt_path, bool module_given);
+  /// Weights, data module, callbacks, precision.
+  void restore_model();
+  /// Counters; for a fit also optimizers and schedules.
+  void restore_training();
+  /// The run is over.
+  void close();
+
+  /// The file that this run goes on from.
+  const std::optional<std::filesystem::path>& path() const { return path_; }
+  /// What only torchbolt's files have; null for others, and without one.
+  const State* own_part() const;
+  /// Whether loggers can go on in the run that was saved.
+  const State* logger_states() const;
+
+ private:
+  struct Waiting {
+    std::filesystem::path path{};
+    State tree{};
+    bool weights_only = false;
+    std::size_t callback = 0;
+    std::function<void()> then{};
+  };
+
+  State loops() const;
+  State callback_states() const;
+  State own_state() const;
+  void write_waiting();
+  void write_outside_of_hooks();
+  void write(const std::filesystem::path& path, const State& tree);
+  std::vector<std::filesystem::path> find(const std::string& ckpt_path) const;
+  std::vector<std::filesystem::path> newest_first() const;
+  void read(const std::vector<std::filesystem::path>& files);
+  bool resumes_by_itself() const;
+  void restore_callbacks();
+  void restore_optimizers();
+
+  TrainerCore& core_;
+  std::shared_ptr<CheckpointIO> io_{};
+  std::vector<Waiting> waiting_{};
+  // Handed over in this run; they may not be there yet.
+  std::set<std::filesystem::path> handed_over_{};
+  std::optional<std::filesystem::path> path_{};
+  State loaded_{};
+  std::exception_ptr problem_{};
+};
+
+}  // namespace bolt::detail

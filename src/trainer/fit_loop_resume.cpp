@@ -1,0 +1,250 @@
+#include <ATen/ATen.h>
+#include <torchbolt/core/log.h>
+#include <torchbolt/metrics/metric.h>
+#include <torchbolt/state/rng.h>
+
+#include <string>
+#include <utility>
+
+#include "trainer/core.h"
+#include "trainer/fit_loop.h"
+
+// Going on from a checkpoint as if nothing had happened: what of the fit loop
+// is kept beside the counters, and how it finds back to where it was. A file is
+// written when a hook is over (see checkpoints.h), so each case below does what
+// the loop would have done next.
+
+namespace bolt::detail {
+namespace {
+
+const State* entry(const std::optional<State>& state, const char* key) {
+  return state ? state->find(key) : nullptr;
+}
+
+// What had begun and not ended, begins again.
+void reopen(Progress& progress) {
+  progress.reset_current_to_completed();
+  Counts& total = progress.total;
+  total.ready = total.started = total.processed = total.completed;
+}
+
+}  // namespace
+
+// -- what is kept ------------------------------------------------------------
+
+State FitLoop::state() const {
+  State state = State::map();
+  state["rng"] = rng_state();
+  state["should_stop"] = core_.should_stop;
+  state["in_validation"] = training_log_.has_value() && !validation_.is_over();
+  state["batch_is_over"] = batch_is_over_;
+  state["loaded_in_epoch"] =
+      loaded_in_epoch_ ? State(*loaded_in_epoch_) : State();
+  if (fetcher_) {
+    state["loader"] = fetcher_->state(find_place() == ResumeAt::kBatch);
+  }
+  state["validation"] = validation_.state();
+  state["log"] = State::map({{"book", core_.log.state(training_log_)},
+                             {"store", store_.state(*core_.module)}});
+  State metrics = State::map();
+  for (const auto& [name, metric] : core_.module->registered_metrics()) {
+    metrics[name] = metric->state();
+  }
+  state["metrics"] = std::move(metrics);
+  state["gradients"] = gradients();
+  return state;
+}
+
+// Gradients that the next step goes on summing up.
+State FitLoop::gradients() const {
+  State all = State::map();
+  if (!core_.manual() && !inside_window()) return all;
+  for (const auto& item : core_.module->named_parameters()) {
+    const at::Tensor& gradient = item.value().grad();
+    if (gradient.defined()) all[item.key()] = gradient;
+  }
+  return all;
+}
+
+// -- going on ----------------------------------------------------------------
+
+void FitLoop::resume(const State* own) {
+  resume_state_.reset();
+  if (own != nullptr) resume_state_ = own->at("fit");
+  resume_at_ = find_place();
+  FitProgress& progress = core_.progress;
+  switch (resume_at_) {
+    case ResumeAt::kBatch:
+      reopen(progress.batches.counts);
+      reopen(progress.optimizer_steps);
+      reopen(progress.zero_grads);
+      break;
+    case ResumeAt::kEpochEnd:
+      // max_steps had cut the epoch short.
+      if (core_.options.max_steps != -1 && !progress.batches.is_last_batch) {
+        --progress.epochs.total.processed;
+        --progress.epochs.current.processed;
+        resume_at_ = ResumeAt::kBetween;
+      }
+      break;
+    default:
+      break;
+  }
+  if (const State* stop = entry(resume_state_, "should_stop")) {
+    core_.should_stop = stop->as_bool();
+    if (core_.should_stop) {
+      log_info(
+          "[Trainer.fit] the run that was saved had been asked to stop, and so "
+          "is this one");
+    }
+  }
+}
+
+// See the table of counters in docs/formats/checkpoint.md.
+FitLoop::ResumeAt FitLoop::find_place() const {
+  const Counts& epoch = core_.progress.epochs.current;
+  if (epoch.ready == epoch.completed) return ResumeAt::kNewEpoch;
+  if (epoch.started < epoch.ready) return ResumeAt::kEpochStart;
+  if (epoch.processed == epoch.started) return ResumeAt::kEpochEnd;
+  const Counts& batch = core_.progress.batches.counts.current;
+  if (batch.ready == batch.completed) {
+    const State* over = entry(resume_state_, "batch_is_over");
+    if (over != nullptr && over->as_bool()) return ResumeAt::kBetween;
+    const State* in_validation = entry(resume_state_, "in_validation");
+    return in_validation != nullptr && in_validation->as_bool()
+               ? ResumeAt::kValidation
+               : ResumeAt::kValidationEnd;
+  }
+  return batch.processed == batch.ready ? ResumeAt::kBatchEnd
+                                        : ResumeAt::kBatch;
+}
+
+bool FitLoop::resumes_inside_epoch() const {
+  switch (resume_at_) {
+    case ResumeAt::kBatch:
+    case ResumeAt::kBatchEnd:
+    case ResumeAt::kBetween:
+    case ResumeAt::kValidation:
+    case ResumeAt::kValidationEnd:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void FitLoop::resume_loader() {
+  if (resume_at_ == ResumeAt::kNowhere) return;
+  if (const State* epoch = entry(resume_state_, "loaded_in_epoch")) {
+    if (!epoch->is_none()) loaded_in_epoch_ = epoch->as_int();
+  }
+  if (const State* validation = entry(resume_state_, "validation")) {
+    validation_.load_state(*validation);
+  }
+  const bool inside = resumes_inside_epoch();
+  if (const State* loader = entry(resume_state_, "loader")) {
+    fetcher_->load_state(*loader, !inside);
+  } else if (inside) {
+    // Another program's file: the counters alone know.
+    const BatchProgress& batches = core_.progress.batches;
+    fetcher_->load_state(State::map({{"loader", State()},
+                                     {"batches", batches.counts.current.ready},
+                                     {"done", batches.is_last_batch}}),
+                         false);
+  }
+}
+
+void FitLoop::resume_log() {
+  if (const State* metrics = entry(resume_state_, "metrics")) {
+    for (const auto& [name, metric] : core_.module->registered_metrics()) {
+      const State* state = metrics->find(std::string_view(name));
+      if (state != nullptr) metric->load_state(*state);
+    }
+  }
+  if (const State* log = entry(resume_state_, "log")) {
+    store_.load_state(log->at("store"), *core_.module);
+    core_.log.load_state(log->at("book"));
+  }
+}
+
+void FitLoop::resume_rest() {
+  if (const State* gradients = entry(resume_state_, "gradients")) {
+    const at::NoGradGuard no_grad;
+    for (auto& item : core_.module->named_parameters()) {
+      const State* saved = gradients->find(std::string_view(item.key()));
+      if (saved == nullptr) continue;
+      item.value().mutable_grad() =
+          saved->as_tensor().to(item.value().options()).clone();
+    }
+  }
+  if (const State* rng = entry(resume_state_, "rng")) load_rng_state(*rng);
+}
+
+// The hooks at the end of the epoch have run, and what follows them hasn't.
+void FitLoop::finish_saved_epoch() {
+  if (!resume_state_) {
+    core_.progress.epochs.increment_completed();
+    return;
+  }
+  resume_log();
+  core_.log.deliver_only_to(core_.resumed_loggers);
+  close_epoch();
+  core_.log.deliver_to_all();
+}
+
+// on_train_start has run.
+void FitLoop::go_on() {
+  if (resumes_inside_epoch()) resume_log();
+  resume_rest();
+  const ResumeAt at = resume_at_;
+  if (at == ResumeAt::kEpochStart) {
+    resume_at_ = ResumeAt::kNowhere;
+    core_.progress.epochs.increment_started();
+    run_epoch();
+    end_epoch();
+  } else if (resumes_inside_epoch()) {
+    continue_epoch();
+  }
+  resume_at_ = ResumeAt::kNowhere;
+  resume_state_.reset();
+}
+
+void FitLoop::continue_epoch() {
+  epoch_wait_ = {};
+  epoch_validation_ = {};
+  pass_is_fresh_ = false;
+  const auto started = core_.clock.now();
+  finish_saved_batch();
+  run_batches(started);
+  end_epoch();
+}
+
+void FitLoop::finish_saved_batch() {
+  switch (std::exchange(resume_at_, ResumeAt::kNowhere)) {
+    case ResumeAt::kBatchEnd:
+      if (!resume_state_) {
+        // Another program's file, and its values aren't known.
+        core_.progress.batches.counts.increment_completed();
+        if (!should_accumulate()) ++core_.progress.batches_that_stepped;
+        return;
+      }
+      core_.log.deliver_only_to(core_.resumed_loggers);
+      close_batch();
+      core_.log.deliver_to_all();
+      end_batch();
+      return;
+    case ResumeAt::kValidation:
+      end_batch();
+      return;
+    case ResumeAt::kValidationEnd:
+      if (!resume_state_) {
+        if (!should_accumulate()) ++core_.progress.batches_that_stepped;
+        return;
+      }
+      after_validation();
+      return;
+    default:
+      return;
+  }
+}
+
+}  // namespace bolt::detail

@@ -1,0 +1,194 @@
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+#include <torchbolt/checkpoint/checkpoint.h>
+#include <torchbolt/core/files.h>
+#include <torchbolt/torchbolt.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "support/models.h"
+#include "support/state_diff.h"
+#include "support/temp_dir.h"
+
+// A run that goes on from a checkpoint is, to the last bit, the run that was
+// not interrupted.
+
+namespace bolt::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Has what a run can forget: random numbers in the forward pass, running
+/// statistics, moments, a metric over the epoch, and a copy of its weights that
+/// its own hook moves.
+struct Forgetful : LightningModule<> {
+  Forgetful() {
+    register_module("net", net);
+    register_buffer("slow", slow);
+    register_metric("accuracy", accuracy);
+  }
+  StepOutput training_step(const Batch& batch, StepContext&) override {
+    const auto out = net->forward(batch.data.flatten(1));
+    auto loss = torch::cross_entropy_loss(out, batch.target);
+    log("loss", loss, {.on_step = true, .on_epoch = true});
+    accuracy.update(out, batch.target);
+    log("accuracy", accuracy);
+    return loss;
+  }
+  void on_train_batch_end(const StepOutput& output, const Batch&,
+                          const StepContext&) override {
+    const at::NoGradGuard no_grad;
+    slow.lerp_(output.loss().detach().to(torch::kFloat), 0.1);
+    slow.add_(torch::rand({}), 0.01);
+  }
+  void validation_step(const Batch& batch, StepContext&) override {
+    const auto out = net->forward(batch.data.flatten(1));
+    log("val_loss",
+        torch::cross_entropy_loss(out, batch.target) + 0.01 * torch::rand({}));
+  }
+  OptimizerConfig configure_optimizers() override {
+    auto optimizer = std::make_shared<optim::AdamW>(
+        parameters(), optim::AdamWOptions{.lr = 0.02});
+    return {{.optimizer = optimizer,
+             .lr_schedulers = {{.scheduler = optim::CosineAnnealingLR(
+                                    optimizer, {.t_max = 9}),
+                                .interval = Interval::kStep},
+                               {.scheduler = optim::ReduceLROnPlateau(
+                                    optimizer, {.factor = 0.9, .patience = 0}),
+                                .monitor = "val_loss"}}}};
+  }
+
+  torch::nn::Sequential net{torch::nn::Linear(16, 8), torch::nn::BatchNorm1d(8),
+                            torch::nn::ReLU(), torch::nn::Dropout(0.25),
+                            torch::nn::Linear(8, 3)};
+  torch::Tensor slow = torch::zeros({});
+  metrics::Accuracy accuracy{{.num_classes = 3}};
+};
+
+/// Writes a file in each hook in which ModelCheckpoint may.
+class EachHook final : public CheckpointCallback {
+ public:
+  explicit EachHook(fs::path folder) : folder_(std::move(folder)) {}
+  bool monitors() const override { return true; }
+  void on_train_batch_end(Trainer& trainer, Module&, const StepOutput&,
+                          const AnyBatch&, const StepContext&) override {
+    save(trainer, "a_batch");
+  }
+  void on_validation_end(Trainer& trainer, Module&) override {
+    if (!trainer.sanity_checking()) save(trainer, "b_validation");
+  }
+  void on_train_epoch_end(Trainer& trainer, Module&) override {
+    save(trainer, "c_epoch");
+  }
+
+ private:
+  void save(Trainer& trainer, const std::string& what) {
+    const std::string number =
+        std::to_string(100 + trainer.progress().batches.counts.total.ready);
+    trainer.save_checkpoint_after_hook(*this,
+                                       folder_ / (number + what + ".ckpt"));
+  }
+  fs::path folder_;
+};
+
+struct Job {
+  int64_t num_workers = 0;
+  int64_t accumulate = 3;
+  Precision precision = Precision::k32True;
+  bool sized = true;
+
+  /// Runs three epochs; files go into `folder`, the logs to `logs`.
+  State run(const fs::path& logs, const fs::path& folder, int64_t seed,
+            const fs::path& from = {}) const {
+    seed_everything(seed);
+    Forgetful model;
+    torch::manual_seed(3);
+    const auto images = torch::randint(256, {30, 1, 4, 4}, torch::kByte);
+    const auto labels = torch::randint(3, {30}, torch::kLong);
+    seed_everything(seed);
+    AugmentedDataset augmented(
+        TensorDataset(images, labels),
+        transforms::Compose{
+            transforms::RandomCrop({.height = 4, .width = 4, .padding = 1}),
+            transforms::Normalize({.mean = {0.5}, .std = {0.3}})});
+    DataLoader train(
+        augmented,
+        {.batch_size = 4, .shuffle = true, .num_workers = num_workers});
+    DataLoader val(TensorDataset(images.slice(0, 0, 8).to(torch::kFloat) / 255,
+                                 labels.slice(0, 0, 8)),
+                   {.batch_size = 4});
+    Trainer trainer(quiet(
+        {.max_epochs = 3,
+         .val_check_interval = 4,
+         .precision = precision,
+         .accumulate_grad_batches = accumulate,
+         .gradient_clip_val = 1.0,
+         .callbacks = {EMAWeightAveraging({.decay = 0.9}),
+                       EarlyStopping({.monitor = "val_loss", .patience = 50}),
+                       LearningRateMonitor(),
+                       ModelCheckpoint({.dirpath = logs / "best",
+                                        .monitor = "val_loss",
+                                        .save_last = true,
+                                        .save_top_k = 2,
+                                        .enable_version_counter = false}),
+                       EachHook(folder)},
+         .logger = {CSVLogger({.save_dir = logs})},
+         .log_every_n_steps = 1,
+         .enable_checkpointing = true}));
+    FitOptions options;
+    if (!from.empty()) options.ckpt_path = from.string();
+    trainer.fit(model, train, val, options);
+    trainer.save_checkpoint(folder / "end.ckpt");
+    return read_checkpoint(folder / "end.ckpt");
+  }
+};
+
+std::vector<fs::path> files_of(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+void expect_exact(const Job& job) {
+  const TempDir dir;
+  const fs::path logs = dir.path() / "logs", straight = dir.path() / "straight";
+  const State end = job.run(logs, straight, 1);
+  const std::string csv =
+      read_file(logs / "lightning_logs" / "version_0" / "metrics.csv");
+  const std::vector<fs::path> files = files_of(straight);
+  ASSERT_GT(files.size(), 24u);
+  for (const fs::path& file : files) {
+    if (file.filename() == "end.ckpt") continue;
+    SCOPED_TRACE(file.filename());
+    const fs::path again = dir.path() / "again" / file.stem();
+    const State resumed = job.run(logs, again, 999, file);
+    ASSERT_EQ(first_difference(end, resumed), "");
+    EXPECT_EQ(read_file(logs / "lightning_logs" / "version_0" / "metrics.csv"),
+              csv);
+    // Every file behind it is there again, with the same content.
+    std::vector<fs::path> behind = files_of(again);
+    EXPECT_EQ(behind.size(),
+              static_cast<std::size_t>(files.end() -
+                                       std::ranges::find(files, file) - 1));
+    for (const fs::path& later : behind) {
+      ASSERT_EQ(first_difference(read_checkpoint(straight / later.filename()),
+                                 read_checkpoint(later)),
+                "")
+          << later.filename();
+    }
+  }
+}
+
+TEST(Resume, FromEveryHookOfThreeEpochs) { expect_exact({}); }
+
+TEST(Resume, WithThreadsAndMixedPrecision) {
+  expect_exact({.num_workers = 4, .precision = Precision::kBF16Mixed});
+}
+
+}  // namespace
+}  // namespace bolt::testing
