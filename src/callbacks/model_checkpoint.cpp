@@ -136,6 +136,7 @@ ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options)
 // -- when --------------------------------------------------------------------
 
 void ModelCheckpoint::setup(Trainer& trainer, Module&, Stage stage) {
+  training_ = false;
   if (dirpath_.empty()) dirpath_ = folder(trainer);
   std::error_code error;
   if (stage == Stage::kFit && trainer.is_global_zero() &&
@@ -160,7 +161,7 @@ bool ModelCheckpoint::skips(const Trainer& trainer) const {
          trainer.sanity_checking() || last_step_saved_ == trainer.global_step();
 }
 
-bool ModelCheckpoint::on_train_epoch_end(const Trainer& trainer) const {
+bool ModelCheckpoint::saves_on_train_epoch_end(const Trainer& trainer) const {
   if (options_.save_on_train_epoch_end) {
     return *options_.save_on_train_epoch_end;
   }
@@ -173,6 +174,7 @@ bool ModelCheckpoint::on_train_epoch_end(const Trainer& trainer) const {
 
 void ModelCheckpoint::on_train_start(Trainer& trainer, Module&) {
   last_time_ = trainer.clock().now();
+  training_ = true;
 }
 
 bool ModelCheckpoint::time_is_due(const Trainer& trainer) {
@@ -189,9 +191,9 @@ bool ModelCheckpoint::waits_for_validation(const Trainer& trainer,
                                            const MetricMap& metrics) const {
   if (!options_.monitor) return false;
   if (!metrics.contains(*options_.monitor)) return true;
-  if (!trainer.module().automatic_optimization || on_train_epoch_end(trainer) ||
-      !trainer.is_last_batch() || !trainer.enable_validation() ||
-      total(trainer.num_val_batches()) == 0) {
+  if (!trainer.module().automatic_optimization ||
+      saves_on_train_epoch_end(trainer) || !trainer.is_last_batch() ||
+      !trainer.enable_validation() || total(trainer.num_val_batches()) == 0) {
     return false;
   }
   const auto every = trainer.options().check_val_every_n_epoch;
@@ -219,11 +221,12 @@ void ModelCheckpoint::on_train_batch_end(Trainer& trainer, Module& module,
 }
 
 void ModelCheckpoint::on_train_epoch_end(Trainer& trainer, Module&) {
-  if (!skips(trainer) && on_train_epoch_end(trainer)) save_of_epoch(trainer);
+  if (!skips(trainer) && saves_on_train_epoch_end(trainer))
+    save_of_epoch(trainer);
 }
 
 void ModelCheckpoint::on_validation_end(Trainer& trainer, Module&) {
-  if (skips(trainer) || on_train_epoch_end(trainer)) return;
+  if (skips(trainer) || saves_on_train_epoch_end(trainer)) return;
   if (!std::exchange(deferred_, false)) {
     save_of_epoch(trainer);
     return;
@@ -254,8 +257,8 @@ void ModelCheckpoint::on_train_end(Trainer& trainer, Module&) {
 
 void ModelCheckpoint::on_exception(Trainer& trainer, Module&,
                                    std::exception_ptr) {
-  if (!options_.save_on_exception || trainer.fast_dev_run() ||
-      trainer.sanity_checking() || last_step_saved_ == trainer.global_step()) {
+  if (!options_.save_on_exception || !std::exchange(training_, false) ||
+      trainer.fast_dev_run() || last_step_saved_ == trainer.global_step()) {
     return;
   }
   const MetricMap metrics = candidates(trainer);
@@ -313,7 +316,7 @@ void ModelCheckpoint::save_scored(Trainer& trainer, const MetricMap& metrics,
   const std::size_t k =
       all ? best_k_.size() + 1 : static_cast<std::size_t>(options_.save_top_k);
   fs::path dropped;
-  if (best_k_.size() == k) {
+  if (best_k_.size() >= k) {
     dropped = kth_path_;
     std::erase_if(best_k_,
                   [&](const auto& one) { return one.first == dropped; });
@@ -325,14 +328,7 @@ void ModelCheckpoint::save_scored(Trainer& trainer, const MetricMap& metrics,
   current_score_ = score;
   std::erase_if(best_k_, [&](const auto& one) { return one.first == path; });
   best_k_.emplace_back(path, score);
-  if (best_k_.size() == k) {
-    const auto worst =
-        std::ranges::min_element(best_k_, [&](const auto& a, const auto& b) {
-          return is_better(b.second, a.second);
-        });
-    kth_path_ = worst->first;
-    kth_value_ = worst->second;
-  }
+  find_worst();
   const auto best =
       std::ranges::min_element(best_k_, [&](const auto& a, const auto& b) {
         return is_better(a.second, b.second);
@@ -345,6 +341,23 @@ void ModelCheckpoint::save_scored(Trainer& trainer, const MetricMap& metrics,
              "), saving " + path.string());
   }
   save(trainer, path, dropped);
+}
+
+ModelCheckpoint::Scores::const_iterator ModelCheckpoint::worst() const {
+  return std::ranges::min_element(best_k_, [&](const auto& a, const auto& b) {
+    return is_better(b.second, a.second);
+  });
+}
+
+// Known once there are as many as are kept.
+void ModelCheckpoint::find_worst() {
+  if (best_k_.empty() ||
+      (options_.save_top_k > 0 &&
+       static_cast<int64_t>(best_k_.size()) < options_.save_top_k)) {
+    return;
+  }
+  kth_path_ = worst()->first;
+  kth_value_ = worst()->second;
 }
 
 void ModelCheckpoint::save_last(Trainer& trainer, const MetricMap& metrics) {
@@ -391,8 +404,9 @@ bool ModelCheckpoint::removes(const Trainer& trainer, const fs::path& old,
                      fs::weakly_canonical(old, error)) {
     return false;
   }
-  const auto [end, unused] = std::ranges::mismatch(dirpath_, old);
-  return end == dirpath_.end();
+  const fs::path inside = old.lexically_normal().lexically_relative(dirpath_);
+  return !inside.empty() && inside != "." && *inside.begin() != ".." &&
+         old.string().ends_with(options_.file_extension);
 }
 
 // -- names -------------------------------------------------------------------
@@ -530,9 +544,14 @@ void ModelCheckpoint::load_state(const State& state) {
   for (const auto& [key, score] : state.at("best_k_models").entries()) {
     best_k_.emplace_back(std::get<std::string>(key), score.as_double());
   }
-  kth_path_ = state.at("kth_best_model_path").as_string();
+  // The settings may keep fewer than they did.
+  kth_path_.clear();
   kth_value_.reset();
-  if (!kth_path_.empty()) kth_value_ = score_of(state.at("kth_value"));
+  while (options_.save_top_k > 0 &&
+         static_cast<int64_t>(best_k_.size()) > options_.save_top_k) {
+    best_k_.erase(worst());
+  }
+  find_worst();
   last_path_ = state.at("last_model_path").as_string();
   // Lightning's files don't have these.
   if (const State* step = state.find("last_step_saved")) {

@@ -24,15 +24,24 @@ std::filesystem::path OnExceptionCheckpoint::ckpt_path() const {
   return options_.dirpath / (options_.filename + ".ckpt");
 }
 
+void OnExceptionCheckpoint::setup(Trainer&, Module&, Stage) {
+  training_ = false;
+}
+
+void OnExceptionCheckpoint::on_train_start(Trainer& trainer, Module&) {
+  training_ = !trainer.fast_dev_run();
+}
+
 void OnExceptionCheckpoint::on_exception(Trainer& trainer, Module&,
                                          std::exception_ptr) {
+  if (!std::exchange(training_, false)) return;
   trainer.save_checkpoint(ckpt_path());
   log_info("[OnExceptionCheckpoint] the run is saved in " +
            ckpt_path().string());
 }
 
 void OnExceptionCheckpoint::teardown(Trainer& trainer, Module&, Stage) {
-  trainer.remove_checkpoint(ckpt_path());
+  if (std::exchange(training_, false)) trainer.remove_checkpoint(ckpt_path());
 }
 
 }  // namespace bolt

@@ -268,7 +268,7 @@ void CSVLogger::save() {
   log_message(LogLevel::kError, "[CSVLogger] " + metrics_path().string() +
                                     " has vanished, with the metrics so far; "
                                     "it is begun anew");
-  rewrite();
+  rows_ = rewrite();
 }
 
 void CSVLogger::finalize(LoggerStatus) { save(); }

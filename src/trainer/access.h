@@ -52,6 +52,8 @@ class HookScope {
       : hook_(TrainerAccess::hook(module)),
         before_(std::exchange(hook_, hook)) {}
   ~HookScope() { hook_ = before_; }
+  /// Whether no other hook is waiting for this one to end.
+  bool is_outermost() const { return before_ == Hook::kNone; }
   HookScope(const HookScope&) = delete;
   HookScope& operator=(const HookScope&) = delete;
 

@@ -17,6 +17,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/attempts.h"
 #include "trainer/checks.h"
 #include "trainer/core.h"
 #include "trainer/evaluation_loop.h"
@@ -78,28 +79,7 @@ State Checkpoints::tree(bool weights_only) {
   tree["loops"] = loops();
   if (!weights_only) {
     tree["callbacks"] = callback_states();
-    State optimizers = State::list();
-    for (const auto& optimizer : core_.optimizers) {
-      optimizers.push_back(optim::optimizer_state(*optimizer));
-    }
-    tree["optimizer_states"] = std::move(optimizers);
-    State schedulers = State::list();
-    for (const LRSchedulerConfig& config : core_.schedulers) {
-      if (config.scheduler->has_state()) {
-        schedulers.push_back(config.scheduler->state());
-        continue;
-      }
-      core_.once.warning(
-          "[Trainer.save_checkpoint] " + config.scheduler->name() +
-          " of torch has no state, so that it begins anew in a run that goes "
-          "on from a checkpoint; bolt::optim has the same schedule with one");
-      schedulers.push_back(State::map());
-    }
-    tree["lr_schedulers"] = std::move(schedulers);
-    const State precision = core_.fabric.state();
-    for (const auto& [key, value] : precision.entries()) {
-      if (!is_empty(value)) tree.set(key, value);
-    }
+    take_optimization(tree);
   }
   set_hparams(tree, "", module.hparams());
   if (core_.data != nullptr) {
@@ -115,6 +95,31 @@ State Checkpoints::tree(bool weights_only) {
   }
   module.on_save_checkpoint(tree);
   return tree;
+}
+
+void Checkpoints::take_optimization(State& tree) const {
+  State optimizers = State::list();
+  for (const auto& optimizer : core_.optimizers) {
+    optimizers.push_back(optim::optimizer_state(*optimizer));
+  }
+  tree["optimizer_states"] = std::move(optimizers);
+  State schedulers = State::list();
+  for (const LRSchedulerConfig& config : core_.schedulers) {
+    if (config.scheduler->has_state()) {
+      schedulers.push_back(config.scheduler->state());
+      continue;
+    }
+    core_.once.warning(
+        "[Trainer.save_checkpoint] " + config.scheduler->name() +
+        " of torch has no state, so that it begins anew in a run that goes "
+        "on from a checkpoint; bolt::optim has the same schedule with one");
+    schedulers.push_back(State::map());
+  }
+  tree["lr_schedulers"] = std::move(schedulers);
+  const State precision = core_.fabric.state();
+  for (const auto& [key, value] : precision.entries()) {
+    if (!is_empty(value)) tree.set(key, value);
+  }
 }
 
 State Checkpoints::loops() const {
@@ -181,7 +186,7 @@ void Checkpoints::after_hook(std::function<void()> then) {
 
 // There nothing comes that they could wait for.
 void Checkpoints::write_outside_of_hooks() {
-  if (TrainerAccess::hook(*core_.module) == Hook::kNone) write_waiting();
+  if (TrainerAccess::hook(*core_.module) == Hook::kNone) write_waiting(true);
 }
 
 bool Checkpoints::exists(const fs::path& path) const {
@@ -191,26 +196,33 @@ bool Checkpoints::exists(const fs::path& path) const {
              waiting_, [&](const Waiting& one) { return one.path == path; });
 }
 
-void Checkpoints::write_waiting() {
+// One that can't be written doesn't keep the others from it.
+void Checkpoints::write_waiting(bool ended_well) {
   std::vector<Waiting> waiting = std::exchange(waiting_, {});
+  Attempts attempts;
   for (Waiting& one : waiting) {
-    if (one.path.empty()) {
-      one.then();
-      continue;
-    }
-    if (!one.weights_only) {
-      // Those behind it had the hook after the tree was made.
-      for (std::size_t k = one.callback + 1; k < core_.callbacks.size(); ++k) {
-        State state = core_.callbacks[k]->state();
-        if (is_empty(state)) continue;
-        one.tree["callbacks"][core_.callbacks[k]->state_key()] =
-            std::move(state);
+    attempts.make([&] {
+      if (!one.path.empty()) {
+        complete(one);
+        write(one.path, one.tree);
       }
-      one.tree[kOwnKey] = own_state();
-    }
-    write(one.path, one.tree);
-    if (one.then) one.then();
+      if (one.then && ended_well) one.then();
+    });
   }
+  attempts.rethrow();
+}
+
+// What the rest of the hook may have changed.
+void Checkpoints::complete(Waiting& one) {
+  if (one.weights_only) return;
+  // Those behind it had the hook after the tree was made.
+  for (std::size_t k = one.callback + 1; k < core_.callbacks.size(); ++k) {
+    State state = core_.callbacks[k]->state();
+    if (is_empty(state)) continue;
+    one.tree["callbacks"][core_.callbacks[k]->state_key()] = std::move(state);
+  }
+  take_optimization(one.tree);
+  one.tree[kOwnKey] = own_state();
 }
 
 void Checkpoints::write(const fs::path& path, const State& tree) {
@@ -257,6 +269,21 @@ void Checkpoints::open(const std::optional<std::string>& ckpt_path,
   if (which) read(find(*which));
 }
 
+// Whether the file has what the run needs.
+void Checkpoints::check_use(const fs::path& file) const {
+  const bool trains = core_.function == Stage::kFit;
+  for (const char* key : {"state_dict", "loops", "optimizer_states"}) {
+    if (loaded_.is_map() && loaded_.contains(key)) continue;
+    if (!trains && std::string_view(key) != "state_dict") continue;
+    throw CheckpointError(
+        {.where = file.string(),
+         .what = std::string("the checkpoint has no \"") + key + "\"" +
+                 (trains ? ", so that training can't go on from it" : ""),
+         .tip = "load its weights with bolt::load_from_checkpoint, and fit "
+                "without ckpt_path"});
+  }
+}
+
 // The first one that is whole.
 void Checkpoints::read(const std::vector<fs::path>& files) {
   for (const fs::path& file : files) {
@@ -264,6 +291,7 @@ void Checkpoints::read(const std::vector<fs::path>& files) {
     try {
       loaded_ = io_->load_checkpoint(file);
       own_part();  // is it of a version that is known?
+      check_use(file);
       if (problem_) {
         log_message(LogLevel::kError, "[Trainer] " + before.string() +
                                           " can't be read; the run goes on "
@@ -309,7 +337,11 @@ std::vector<fs::path> Checkpoints::find(const std::string& ckpt_path) const {
       throw no_file(ckpt_path, "a fast_dev_run writes no checkpoints",
                     "give a path");
     }
-    const fs::path best = all.front()->best_model_path();
+    fs::path best;
+    for (const CheckpointCallback* one : all) {
+      best = one->best_model_path();
+      if (!best.empty()) break;
+    }
     if (best.empty()) {
       throw no_file(ckpt_path, "no checkpoint has been written yet",
                     "fit first, or give a path");
@@ -369,9 +401,9 @@ std::vector<fs::path> Checkpoints::newest_first() const {
     std::ranges::move(one->other_model_candidates(core_.trainer),
                       std::back_inserter(others));
   }
-  if (last.empty()) return all;
   add(std::move(last));
-  add(std::move(others));
+  // Where there is no last one, the others are other runs'.
+  if (!all.empty()) add(std::move(others));
   return all;
 }
 
@@ -399,6 +431,10 @@ void Checkpoints::restore_model() {
   Module& module = *core_.module;
   const HookScope scope(module, Hook::kOnLoadCheckpoint);
   module.on_load_checkpoint(loaded_);
+  // Not rounded to the type that the module was made with.
+  if (PrecisionPlugin* const precision = core_.fabric.precision_plugin()) {
+    precision->convert_module(module);
+  }
   const StateDictDifference difference =
       load_state_dict(module, loaded_.at("state_dict"), module.strict_loading);
   warn_of_difference(*path_, difference);

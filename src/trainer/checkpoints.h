@@ -53,7 +53,12 @@ class Checkpoints {
   bool exists(const std::filesystem::path& path) const;
   /// A hook is over. Cheap when nothing waits.
   void hook_ended() {
-    if (!waiting_.empty()) write_waiting();
+    if (!waiting_.empty()) write_waiting(true);
+  }
+  /// A hook ended with an exception: what waits is written, and nothing else is
+  /// done.
+  void hook_failed() {
+    if (!waiting_.empty()) write_waiting(false);
   }
 
   // -- loading ---------------------------------------------------------------
@@ -87,8 +92,11 @@ class Checkpoints {
 
   State loops() const;
   State callback_states() const;
+  void take_optimization(State& tree) const;
   State own_state() const;
-  void write_waiting();
+  void check_use(const std::filesystem::path& file) const;
+  void write_waiting(bool ended_well);
+  void complete(Waiting& one);
   void write_outside_of_hooks();
   void write(const std::filesystem::path& path, const State& tree);
   std::vector<std::filesystem::path> find(const std::string& ckpt_path) const;

@@ -58,7 +58,7 @@ class TrainerCore {
       ((*callback).*on_callback)(trainer, *module, args...);
     }
     ((*module).*on_module)(args...);
-    checkpoints.hook_ended();
+    if (scope.is_outermost()) checkpoints.hook_ended();
   }
   /// A hook that only callbacks have.
   template <class F>

@@ -188,6 +188,7 @@ void EvaluationLoop::step(Fetcher::Fetched& fetched) {
     callbacks(hooks_.on_batch_end);
     (module.*hooks_.own_batch_end)(fetched.batch, context);
   }
+  core_.checkpoints.hook_ended();
   core_.log.on_batch_end();
   progress_.counts.increment_completed();
   log_step_metrics(fetched);

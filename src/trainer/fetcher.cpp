@@ -59,35 +59,33 @@ void Fetcher::resume() {
   if (!from.loader.is_none()) loaders_[0].load_state(from.loader);
   if (!from.pass_is_over) in_loader_ = fetched_ = from.batches;
   if (!from.pass_is_over && !from.done) {
-    if (from.loader.is_none()) skip_ = from.batches;
-    return;
+    if (from.loader.is_none() || from.again) skip_ = from.batches;
+    if (!from.again) return;
   }
   if (!from.loader.is_none()) {
     // The first start() after load_state() would go on in the old pass.
     loaders_[0].set_limit(limits_[0]);
     loaders_[0].start();
   }
-  if (!from.pass_is_over) ended_ = from.loader;
+  if (!from.pass_is_over && from.done) ended_ = from.loader;
 }
 
 State Fetcher::state(bool before) const {
-  const int64_t given = in_loader_ - (ahead_ ? 1 : 0);
-  if (before) {
-    // Read again, from the beginning of the pass.
-    return State::map(
-        {{"batches", given - 1}, {"loader", State()}, {"done", false}});
-  }
   State loader = ahead_ ? before_ahead_ : loaders_[0].state();
   if (ended_) loader = *ended_;
-  return State::map(
-      {{"batches", given}, {"loader", std::move(loader)}, {"done", done_}});
+  return State::map({{"batches", given() - (before ? 1 : 0)},
+                     {"loader", std::move(loader)},
+                     {"done", done_ && !before},
+                     {"again", before}});
 }
 
 void Fetcher::load_state(const State& state, bool pass_is_over) {
-  resume_ = Resume{.loader = state.at("loader"),
-                   .batches = state.at("batches").as_int(),
-                   .done = state.at("done").as_bool(),
-                   .pass_is_over = pass_is_over};
+  resume_ =
+      Resume{.loader = state.at("loader"),
+             .batches = std::max<int64_t>(0, state.at("batches").as_int()),
+             .done = state.at("done").as_bool(),
+             .again = state.at("again").as_bool(),
+             .pass_is_over = pass_is_over};
 }
 
 void Fetcher::fetch_ahead() {
@@ -103,10 +101,9 @@ bool Fetcher::begin_loader() {
         loaders_[loader_].set_limit(limits_[loader_]);
         loaders_[loader_].start();
         loader_started_ = true;
-        for (; skip_ > 0; --skip_) {
-          AnyBatch again;
-          loaders_[loader_].next(again);
-        }
+        AnyBatch again;
+        while (skip_ > 0 && loaders_[loader_].next(again)) --skip_;
+        skip_ = 0;
       }
       return true;
     }

@@ -38,6 +38,8 @@ class Fetcher {
   /// that a batch fetched ahead doesn't count.
   /// `before`: as if that batch hadn't been given.
   State state(bool before) const;
+  /// Batches of this pass that were given.
+  int64_t given() const { return in_loader_ - (ahead_ ? 1 : 0); }
   void track_state() { tracks_ = true; }
   /// The next `start()` goes on there; where that pass was over, behind it. A
   /// loader without a state is read again up to there.
@@ -73,6 +75,8 @@ class Fetcher {
     State loader{};
     int64_t batches = 0;
     bool done = false;
+    // The loader's state is of a later batch of the pass, which begins again.
+    bool again = false;
     bool pass_is_over = false;
   };
   std::optional<Resume> resume_{};

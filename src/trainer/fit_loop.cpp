@@ -218,7 +218,6 @@ void FitLoop::close_epoch() {
 
 bool FitLoop::advance() {
   const auto asked = core_.clock.now();
-  batch_is_over_ = false;
   fetched_ = fetcher_->next();
   epoch_wait_.waited += core_.clock.now() - asked;
   if (fetched_ == nullptr) return false;
@@ -228,6 +227,7 @@ bool FitLoop::advance() {
   batches.is_last_batch = fetcher_->done();
   core_.transfer(fetched_->batch, 0);
 
+  batch_is_over_ = false;
   batches.counts.increment_ready();
   core_.log.on_batch_start(fetched_->batch);
   {
@@ -239,6 +239,7 @@ bool FitLoop::advance() {
     ((*core_.module).*TrainerAccess::on_train_batch_start)(fetched_->batch,
                                                            step);
   }
+  core_.checkpoints.hook_ended();
 
   const bool skipped = step.skip_epoch;
   if (skipped) {

@@ -102,8 +102,10 @@ class FitLoop {
   };
   ResumeAt find_place() const;
   State gradients() const;
+  bool began_window() const;
   void resume_loader();
   void resume_log();
+  void resume_settings();
   void resume_rest();
   void finish_saved_epoch();
   void go_on();
@@ -141,6 +143,8 @@ class FitLoop {
   // Nothing of the batch given last is left to do.
   bool batch_is_over_ = false;
   std::optional<State> resume_state_{};
+  // Whether the file was one of torchbolt's.
+  bool resumed_own_ = false;
 
   // The batch at work.
   Fetcher::Fetched* fetched_ = nullptr;

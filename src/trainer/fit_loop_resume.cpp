@@ -3,6 +3,7 @@
 #include <torchbolt/metrics/metric.h>
 #include <torchbolt/state/rng.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -33,15 +34,23 @@ void reopen(Progress& progress) {
 // -- what is kept ------------------------------------------------------------
 
 State FitLoop::state() const {
+  // Nothing of it has been taken back yet.
+  if (resume_state_) return *resume_state_;
   State state = State::map();
   state["rng"] = rng_state();
   state["should_stop"] = core_.should_stop;
+  state["forward_only"] = core_.forward_only;
+  state["accumulate_grad_batches"] = core_.options.accumulate_grad_batches;
   state["in_validation"] = training_log_.has_value() && !validation_.is_over();
   state["batch_is_over"] = batch_is_over_;
   state["loaded_in_epoch"] =
       loaded_in_epoch_ ? State(*loaded_in_epoch_) : State();
   if (fetcher_) {
-    state["loader"] = fetcher_->state(find_place() == ResumeAt::kBatch);
+    // A batch that wasn't finished is made again.
+    const bool unfinished =
+        find_place() == ResumeAt::kBatch ||
+        fetcher_->given() > core_.progress.batches.counts.current.ready;
+    state["loader"] = fetcher_->state(unfinished && fetcher_->given() > 0);
   }
   state["validation"] = validation_.state();
   state["log"] = State::map({{"book", core_.log.state(training_log_)},
@@ -58,12 +67,22 @@ State FitLoop::state() const {
 // Gradients that the next step goes on summing up.
 State FitLoop::gradients() const {
   State all = State::map();
-  if (!core_.manual() && !inside_window()) return all;
+  if (!core_.manual() && !inside_window() && !began_window()) return all;
   for (const auto& item : core_.module->named_parameters()) {
     const at::Tensor& gradient = item.value().grad();
     if (gradient.defined()) all[item.key()] = gradient;
   }
   return all;
+}
+
+// Whether batches before the one that is at work left gradients behind.
+bool FitLoop::began_window() const {
+  if (find_place() != ResumeAt::kBatch) return false;
+  const int64_t before = core_.progress.batches.counts.current.ready - 1;
+  for (std::size_t k = 0; k < core_.optimizer_entries.size(); ++k) {
+    if (before % core_.window(k) != 0) return true;
+  }
+  return false;
 }
 
 // -- going on ----------------------------------------------------------------
@@ -76,6 +95,7 @@ void FitLoop::resume(const State* own) {
   switch (resume_at_) {
     case ResumeAt::kBatch:
       reopen(progress.batches.counts);
+      progress.batches.is_last_batch = false;
       reopen(progress.optimizer_steps);
       reopen(progress.zero_grads);
       break;
@@ -107,6 +127,7 @@ FitLoop::ResumeAt FitLoop::find_place() const {
   if (epoch.started < epoch.ready) return ResumeAt::kEpochStart;
   if (epoch.processed == epoch.started) return ResumeAt::kEpochEnd;
   const Counts& batch = core_.progress.batches.counts.current;
+  if (batch.ready == 0) return ResumeAt::kBetween;
   if (batch.ready == batch.completed) {
     const State* over = entry(resume_state_, "batch_is_over");
     if (over != nullptr && over->as_bool()) return ResumeAt::kBetween;
@@ -148,7 +169,8 @@ void FitLoop::resume_loader() {
     const BatchProgress& batches = core_.progress.batches;
     fetcher_->load_state(State::map({{"loader", State()},
                                      {"batches", batches.counts.current.ready},
-                                     {"done", batches.is_last_batch}}),
+                                     {"done", batches.is_last_batch},
+                                     {"again", false}}),
                          false);
   }
 }
@@ -166,7 +188,23 @@ void FitLoop::resume_log() {
   }
 }
 
+// What callbacks set as an epoch begins, whose hook isn't called again.
+void FitLoop::resume_settings() {
+  if (const State* only = entry(resume_state_, "forward_only")) {
+    core_.forward_only = only->as_bool();
+  }
+  const bool scheduled =
+      std::ranges::any_of(core_.callbacks, [](const auto& callback) {
+        return !callback->accumulation_schedule().empty();
+      });
+  const State* batches = entry(resume_state_, "accumulate_grad_batches");
+  if (scheduled && batches != nullptr) {
+    core_.trainer.set_accumulate_grad_batches(batches->as_int());
+  }
+}
+
 void FitLoop::resume_rest() {
+  if (resumes_inside_epoch()) resume_settings();
   if (const State* gradients = entry(resume_state_, "gradients")) {
     const at::NoGradGuard no_grad;
     for (auto& item : core_.module->named_parameters()) {
@@ -195,6 +233,8 @@ void FitLoop::finish_saved_epoch() {
 void FitLoop::go_on() {
   if (resumes_inside_epoch()) resume_log();
   resume_rest();
+  resumed_own_ = resume_state_.has_value();
+  resume_state_.reset();
   const ResumeAt at = resume_at_;
   if (at == ResumeAt::kEpochStart) {
     resume_at_ = ResumeAt::kNowhere;
@@ -205,7 +245,6 @@ void FitLoop::go_on() {
     continue_epoch();
   }
   resume_at_ = ResumeAt::kNowhere;
-  resume_state_.reset();
 }
 
 void FitLoop::continue_epoch() {
@@ -221,7 +260,7 @@ void FitLoop::continue_epoch() {
 void FitLoop::finish_saved_batch() {
   switch (std::exchange(resume_at_, ResumeAt::kNowhere)) {
     case ResumeAt::kBatchEnd:
-      if (!resume_state_) {
+      if (!resumed_own_) {
         // Another program's file, and its values aren't known.
         core_.progress.batches.counts.increment_completed();
         if (!should_accumulate()) ++core_.progress.batches_that_stepped;
@@ -236,7 +275,7 @@ void FitLoop::finish_saved_batch() {
       end_batch();
       return;
     case ResumeAt::kValidationEnd:
-      if (!resume_state_) {
+      if (!resumed_own_) {
         if (!should_accumulate()) ++core_.progress.batches_that_stepped;
         return;
       }

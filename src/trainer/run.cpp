@@ -335,7 +335,9 @@ void TrainerCore::finish() {
       callback->teardown(trainer, *module, of);
     }
     module->teardown(of);
+    checkpoints.hook_ended();
   }
+  checkpoints.finish();
   for (const auto& logger : log.loggers) {
     logger->finalize(LoggerStatus::kSuccess);
   }
@@ -346,6 +348,7 @@ void TrainerCore::finish() {
 // Loaders and data module are the caller's: they may go now.
 void TrainerCore::end() {
   log.use(nullptr);
+  log.deliver_to_all();
   stage = RunningStage::kNone;
   data = nullptr;
   request.train = {};
@@ -369,13 +372,15 @@ void TrainerCore::fail(std::exception_ptr error) {
                                         "] failed while an error was handled");
     }
   };
-  guarded("save_checkpoint", [&] { checkpoints.hook_ended(); });
+  // A hook that failed doesn't let an older file go.
+  guarded("save_checkpoint", [&] { checkpoints.hook_failed(); });
   if (module != nullptr) {
     const HookScope scope(*module, Hook::kOnException);
     for (const auto& callback : callbacks) {
       guarded("on_exception",
               [&] { callback->on_exception(trainer, *module, error); });
     }
+    guarded("save_checkpoint", [&] { checkpoints.hook_ended(); });
   }
   if (data != nullptr) {
     guarded("on_exception", [&] { data->on_exception(error); });

@@ -4,7 +4,9 @@
 #include <torchbolt/core/files.h>
 #include <torchbolt/torchbolt.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -97,7 +99,6 @@ struct Job {
   int64_t num_workers = 0;
   int64_t accumulate = 3;
   Precision precision = Precision::k32True;
-  bool sized = true;
 
   /// Runs three epochs; files go into `folder`, the logs to `logs`.
   State run(const fs::path& logs, const fs::path& folder, int64_t seed,
@@ -181,6 +182,46 @@ void expect_exact(const Job& job) {
                 "")
           << later.filename();
     }
+  }
+}
+
+// Without random numbers in the step, a batch that is made again is the same.
+State fit_until(const fs::path& folder, int64_t seed, int crash) {
+  seed_everything(seed);
+  Line line;
+  torch::nn::init::constant_(line.layer->weight, 0.25);
+  torch::nn::init::constant_(line.layer->bias, -0.5);
+  int steps = 0;
+  line.on_hook = [&](const std::string& hook) {
+    if (hook == "training_step" && ++steps == crash) {
+      throw std::runtime_error("crash");
+    }
+  };
+  const auto x = torch::arange(21).to(torch::kFloat).unsqueeze(1) / 21;
+  DataLoader train(TensorDataset(x, 2 * x + 1),
+                   {.batch_size = 3, .shuffle = true});
+  Trainer trainer(
+      quiet({.max_epochs = 2,
+             .accumulate_grad_batches = 3,
+             .callbacks = {OnExceptionCheckpoint({.dirpath = folder})},
+             .enable_checkpointing = true}));
+  try {
+    trainer.fit(line, train);
+  } catch (const std::runtime_error&) {
+    return {};
+  }
+  EXPECT_EQ(trainer.global_step(), 6);
+  return state_dict(line).clone();
+}
+
+TEST(Resume, FromAnExceptionInEachBatch) {
+  const TempDir dir;
+  const State straight = fit_until(dir.path() / "none", 1, 0);
+  for (int crash = 1; crash <= 14; ++crash) {
+    SCOPED_TRACE(crash);
+    const fs::path folder = dir.path() / std::to_string(crash);
+    ASSERT_TRUE(fit_until(folder, 1, crash).is_none());
+    EXPECT_EQ(first_difference(straight, fit_until(folder, 999, 0)), "");
   }
 }
 

@@ -148,7 +148,7 @@ class TORCHBOLT_API ModelCheckpoint : public CheckpointCallback {
 
  private:
   bool skips(const Trainer& trainer) const;
-  bool on_train_epoch_end(const Trainer& trainer) const;
+  bool saves_on_train_epoch_end(const Trainer& trainer) const;
   bool waits_for_validation(const Trainer& trainer,
                             const MetricMap& metrics) const;
   bool time_is_due(const Trainer& trainer);
@@ -160,6 +160,8 @@ class TORCHBOLT_API ModelCheckpoint : public CheckpointCallback {
   void save(Trainer& trainer, const std::filesystem::path& path,
             const std::filesystem::path& old);
   bool is_better(double score, double than) const;
+  Scores::const_iterator worst() const;
+  void find_worst();
   /// `own` may be replaced.
   std::filesystem::path free_path(const Trainer& trainer,
                                   const std::string& name,
@@ -180,6 +182,7 @@ class TORCHBOLT_API ModelCheckpoint : public CheckpointCallback {
   int64_t last_step_saved_ = 0;
   std::filesystem::path last_saved_{};
   bool deferred_ = false;
+  bool training_ = false;
   std::optional<std::chrono::steady_clock::time_point> last_time_{};
   std::optional<double> current_score_{};
   Scores best_k_{};

@@ -18,9 +18,9 @@ struct OnExceptionCheckpointOptions {
   std::string filename = "on_exception";
 };
 
-/// Writes a checkpoint when a run ends with an exception, and takes it away
-/// when a run ends well. With it among the callbacks, `fit` goes on from that
-/// file by itself where it is there.
+/// Writes a checkpoint when a fit ends with an exception after its training has
+/// begun, and takes it away when a fit ends well. With it among the callbacks,
+/// `fit` goes on from that file by itself where it is there.
 ///
 ///     .callbacks = {bolt::OnExceptionCheckpoint({.dirpath = "rescue"})}
 class TORCHBOLT_API OnExceptionCheckpoint final : public CheckpointCallback {
@@ -36,12 +36,16 @@ class TORCHBOLT_API OnExceptionCheckpoint final : public CheckpointCallback {
     return {ckpt_path()};
   }
   bool resumes_by_itself() const override { return true; }
+  void setup(Trainer& trainer, Module& module, Stage stage) override;
+  void on_train_start(Trainer& trainer, Module& module) override;
   void on_exception(Trainer& trainer, Module& module,
                     std::exception_ptr error) override;
   void teardown(Trainer& trainer, Module& module, Stage stage) override;
 
  private:
   OnExceptionCheckpointOptions options_;
+  // Before, there is nothing new to save.
+  bool training_ = false;
 };
 
 }  // namespace bolt

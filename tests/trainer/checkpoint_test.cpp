@@ -1,0 +1,271 @@
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+#include <torchbolt/checkpoint/checkpoint.h>
+#include <torchbolt/core/files.h>
+#include <torchbolt/torchbolt.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "support/errors.h"
+#include "support/models.h"
+#include "support/state_diff.h"
+#include "support/temp_dir.h"
+#include "support/write_file.h"
+
+// Which files there are when, and which of them a run goes on from.
+
+namespace bolt::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Crash : std::runtime_error {
+  Crash() : std::runtime_error("crash") {}
+};
+
+TrainerOptions with(std::vector<CallbackHandle> callbacks,
+                    TrainerOptions options = {.max_epochs = 2}) {
+  options.callbacks = std::move(callbacks);
+  options.enable_checkpointing = true;
+  return quiet(std::move(options));
+}
+
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    names.push_back(entry.path().filename());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+using Names = std::vector<std::string>;
+
+TEST(Checkpoints, OfAnExceptionHoldTheRunAsItWas) {
+  const TempDir dir;
+  Line line;
+  int steps = 0;
+  line.on_hook = [&](const std::string& hook) {
+    if (hook == "training_step" && ++steps == 3) throw Crash();
+  };
+  Trainer trainer(with(
+      {ModelCheckpoint({.dirpath = dir.path(), .save_on_exception = true})}));
+  EXPECT_THROW(trainer.fit(line, line_batches(5)), Crash);
+  EXPECT_EQ(names_in(dir.path()), Names{"epoch=0-step=2.ckpt"});
+}
+
+TEST(Checkpoints, OfAnEarlierRunAreNotARescue) {
+  const TempDir dir;
+  Line first;
+  Trainer(with({ModelCheckpoint({.dirpath = dir.path() / "old"})}))
+      .fit(first, line_batches(2));
+  Line second;
+  Trainer trainer(
+      with({ModelCheckpoint({.dirpath = dir.path() / "old"}),
+            OnExceptionCheckpoint({.dirpath = dir.path() / "rescue"})}));
+  trainer.fit(second, line_batches(2));
+  EXPECT_EQ(trainer.global_step(), 4);  // from the beginning
+}
+
+TEST(Checkpoints, OfARescueStayUntilAFitEndsWell) {
+  const TempDir dir;
+  const fs::path file = dir.path() / "on_exception.ckpt";
+  const auto options = [&] {
+    return with({OnExceptionCheckpoint({.dirpath = dir.path()})});
+  };
+  Line line;
+  int steps = 0;
+  line.on_hook = [&](const std::string& hook) {
+    if (hook == "training_step" && ++steps == 3) throw Crash();
+  };
+  EXPECT_THROW(Trainer(options()).fit(line, line_batches(2)), Crash);
+  const std::string saved = read_file(file);
+
+  Trainer trainer(options());
+  trainer.test(line, line_batches(2), {.verbose = false});
+  // Before its training begins, there is nothing new to save.
+  line.on_hook = [](const std::string& hook) {
+    if (hook == "on_fit_start") throw Crash();
+  };
+  EXPECT_THROW(trainer.fit(line, line_batches(2)), Crash);
+  EXPECT_EQ(read_file(file), saved);
+
+  line.on_hook = {};
+  trainer.fit(line, line_batches(2));
+  EXPECT_EQ(trainer.global_step(), 4);
+  EXPECT_FALSE(fs::exists(file));
+}
+
+TEST(Checkpoints, CalledLastAreReadInTheOrderOfTheirAge) {
+  const TempDir dir;
+  const auto options = [&](int64_t epochs) {
+    return with(
+        {ModelCheckpoint(
+            {.dirpath = dir.path(), .save_last = true, .save_top_k = -1})},
+        {.max_epochs = epochs});
+  };
+  Line line;
+  Trainer(options(2)).fit(line, line_batches(2));
+  // What a full disk or a bad cable leaves.
+  const std::string whole = read_file(dir.path() / "last.ckpt");
+  write_file(dir.path() / "last.ckpt", whole.substr(0, whole.size() / 2));
+  Trainer trainer(options(3));
+  trainer.fit(line, line_batches(2), {}, {.ckpt_path = "last"});
+  EXPECT_EQ(trainer.global_step(), 6);
+  EXPECT_EQ(trainer.ckpt_path(), std::nullopt);  // the run is over
+  EXPECT_TRUE(fs::exists(dir.path() / "epoch=2-step=6.ckpt"));
+}
+
+TEST(Checkpoints, ThatAreNotThereAreNamed) {
+  const TempDir dir;
+  Line line;
+  Trainer trainer(with({ModelCheckpoint({.dirpath = dir.path()})}));
+  const auto fit = [&](const std::string& path) {
+    return message_of<Error>(
+        [&] { trainer.fit(line, line_batches(2), {}, {.ckpt_path = path}); });
+  };
+  EXPECT_TRUE(has(fit(dir.path() / "no.ckpt"), {"no.ckpt"}));
+  EXPECT_TRUE(has(fit("best"), {"no checkpoint has been written yet"}));
+  trainer.fit(line, line_batches(2), {}, {.ckpt_path = "last"});
+  EXPECT_EQ(trainer.global_step(), 4);
+}
+
+TEST(Checkpoints, OfWeightsAloneDontTrain) {
+  const TempDir dir;
+  Line line;
+  Trainer trainer(with(
+      {ModelCheckpoint({.dirpath = dir.path(), .save_weights_only = true})}));
+  trainer.fit(line, line_batches(2));
+  const std::string file =
+      trainer.callback<ModelCheckpoint>().best_model_path();
+  EXPECT_TRUE(has(message_of<CheckpointError>([&] {
+                    trainer.fit(line, line_batches(2), {}, {.ckpt_path = file});
+                  }),
+                  {"optimizer_states", "load_from_checkpoint"}));
+  Line other;
+  other.layer->weight.data().zero_();
+  trainer.test(other, line_batches(2), {.ckpt_path = file, .verbose = false});
+  EXPECT_TRUE(torch::equal(other.layer->weight, line.layer->weight));
+}
+
+TEST(Checkpoints, KeepTheBestAndNoNaN) {
+  const TempDir dir;
+  struct Scored : Line {
+    std::vector<double> scores{3, 1, std::nan(""), 2, 1};
+    void on_train_epoch_end() override {
+      log("score", scores[static_cast<std::size_t>(current_epoch())]);
+    }
+  } line;
+  Trainer trainer(with({ModelCheckpoint({.dirpath = dir.path(),
+                                         .filename = "{epoch}-{score:.1f}",
+                                         .monitor = "score",
+                                         .save_top_k = 2})},
+                       {.max_epochs = 5}));
+  trainer.fit(line, line_batches(1));
+  const auto& best = trainer.callback<ModelCheckpoint>();
+  EXPECT_EQ(names_in(dir.path()),
+            (Names{"epoch=1-score=1.0.ckpt", "epoch=4-score=1.0.ckpt"}));
+  EXPECT_EQ(best.best_model_path().filename(), "epoch=1-score=1.0.ckpt");
+  EXPECT_EQ(best.best_model_score(), 1);
+
+  // Fewer are kept from here on.
+  ModelCheckpoint one(
+      {.dirpath = dir.path(), .monitor = "score", .save_top_k = 1});
+  one.load_state(best.state());
+  EXPECT_EQ(one.best_k_models().size(), 1u);
+  EXPECT_EQ(one.kth_value(), 1);
+}
+
+TEST(Checkpoints, OutsideOfTheFolderAreLeftAlone) {
+  const TempDir dir;
+  const fs::path other = dir.path() / "other" / "mine.ckpt";
+  fs::create_directories(other.parent_path());
+  write_file(other, "mine");
+  Line line;
+  auto checkpoint = std::make_shared<ModelCheckpoint>(
+      ModelCheckpointOptions{.dirpath = dir.path() / "ck"});
+  State state = checkpoint->state();
+  state["best_model_path"] =
+      (dir.path() / "ck" / ".." / "other" / "mine.ckpt").string();
+  checkpoint->load_state(state);
+  Trainer(with({checkpoint})).fit(line, line_batches(2));
+  EXPECT_TRUE(fs::exists(other));
+}
+
+TEST(Checkpoints, LinkTheLastOne) {
+  const TempDir dir;
+  Line line;
+  Trainer(with({ModelCheckpoint(
+              {.dirpath = dir.path(), .save_last = SaveLast::link()})}))
+      .fit(line, line_batches(2));
+  EXPECT_EQ(fs::read_symlink(dir.path() / "last.ckpt"), "epoch=1-step=4.ckpt");
+}
+
+TEST(Checkpoints, WrittenInTheBackgroundAreThereWhenTheFitEnds) {
+  const TempDir dir;
+  Line line;
+  auto options = with({ModelCheckpoint({.dirpath = dir.path()})});
+  options.plugins = {std::make_shared<AsyncCheckpointIO>()};
+  Trainer trainer(std::move(options));
+  trainer.fit(line, line_batches(2));
+  ASSERT_EQ(names_in(dir.path()), Names{"epoch=1-step=4.ckpt"});
+  const State state = read_checkpoint(dir.path() / "epoch=1-step=4.ckpt");
+  EXPECT_EQ(first_difference(state.at("state_dict"), state_dict(line)), "");
+}
+
+TEST(Checkpoints, KeepDoublesWhole) {
+  const TempDir dir;
+  Line line;
+  const auto options = [&](int64_t epochs) {
+    return with({ModelCheckpoint({.dirpath = dir.path(), .save_top_k = -1})},
+                {.max_epochs = epochs, .precision = Precision::k64True});
+  };
+  Trainer(options(2)).fit(line, line_batches(3));
+  Line again;
+  Trainer trainer(options(2));
+  trainer.fit(again, line_batches(3), {},
+              {.ckpt_path = dir.path() / "epoch=0-step=3.ckpt"});
+  EXPECT_TRUE(torch::equal(again.layer->weight, line.layer->weight));
+  EXPECT_EQ(again.layer->weight.scalar_type(), torch::kDouble);
+}
+
+struct Sized : LightningModule<> {
+  Sized() : Sized(State::map({{"width", 3}})) {}
+  explicit Sized(const State& hparams)
+      : layer(1, hparams.at("width").as_int()) {
+    save_hyperparameters(hparams);
+    register_module("layer", layer);
+  }
+  StepOutput training_step(const Batch& batch, StepContext&) override {
+    return layer->forward(batch.data).square().mean();
+  }
+  OptimizerConfig configure_optimizers() override {
+    return optim::SGD(parameters(), {.lr = 0.1});
+  }
+  torch::nn::Linear layer;
+};
+
+TEST(LoadFromCheckpoint, MakesTheModuleFromItsHyperParameters) {
+  const TempDir dir;
+  Sized wide(State::map({{"width", 5}, {"note", "kept"}}));
+  Trainer trainer(quiet({.max_epochs = 1}));
+  trainer.fit(wide, line_batches(2));
+  trainer.save_checkpoint(dir.path() / "wide.ckpt");
+  const auto loaded = load_from_checkpoint<Sized>(
+      dir.path() / "wide.ckpt",
+      {.overrides = State::map({{"note", "changed"}})});
+  EXPECT_TRUE(torch::equal(loaded->layer->weight, wide.layer->weight));
+  EXPECT_EQ(loaded->hparams().at("note").as_string(), "changed");
+  EXPECT_TRUE(has(message_of<CheckpointError>([&] {
+                    load_from_checkpoint<Line>(dir.path() / "wide.ckpt");
+                  }),
+                  {"layer.weight", "[5, 1]", "[1, 1]"}));
+}
+
+}  // namespace
+}  // namespace bolt::testing
