@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Kills a job at random moments and starts it again, until it ends, and again, until it was killed often enough.
+
+usage: chaos.py JOB TORCHBOLT WORK_FOLDER KILLS [--async] [--seed N]
+
+After every kill each checkpoint that is there must be whole (`torchbolt ckpt verify`), and once there was one there must be one.
+The run that ends must have the weights and the log of the run that nobody killed.
+"""
+import argparse, pathlib, random, shutil, subprocess, sys, time
+
+TOO_MANY = 400  # starts of one run: far more than it can need
+
+
+def start(job, folder, more):
+    return subprocess.Popen([job, folder, *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def finish(process, folder):
+    _, errors = process.communicate(timeout=120)
+    if process.returncode != 0:
+        sys.exit(f"the job in {folder} failed ({process.returncode}): {errors.decode()[-2000:]}")
+
+
+def verify(torchbolt, folder, had):
+    files = [f for f in folder.rglob("*.ckpt")]
+    for f in files:
+        done = subprocess.run([torchbolt, "ckpt", "verify", f], capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"{f} is damaged: {done.stdout}{done.stderr}")
+    if had and not list((folder / "steps").glob("last*.ckpt")):
+        sys.exit(f"the last checkpoint in {folder} is gone")
+    return bool(list((folder / "steps").glob("last*.ckpt")))
+
+
+def result(torchbolt, folder):
+    return (folder / "end.ckpt"), (folder / "lightning_logs/version_0/metrics.csv").read_bytes()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("job", "torchbolt", "work", "kills"):
+        parser.add_argument(name, type=int if name == "kills" else str)
+    parser.add_argument("--async", action="store_true", dest="background")
+    parser.add_argument("--seed", type=int, default=1)
+    o = parser.parse_args()
+    r = random.Random(o.seed)
+    work = pathlib.Path(o.work)
+    shutil.rmtree(work, ignore_errors=True)
+    more = ["--async"] if o.background else []
+
+    straight = work / "straight"
+    straight.mkdir(parents=True)
+    begun = time.monotonic()
+    finish(start(o.job, straight, more), straight)
+    whole = time.monotonic() - begun
+    weights, log = result(o.torchbolt, straight)
+
+    kills = runs = 0
+    while kills < o.kills:
+        folder = work / f"run{runs}"
+        folder.mkdir()
+        had = False
+        for _ in range(TOO_MANY):
+            process = start(o.job, folder, more)
+            try:
+                # Nothing is measured: the time only spreads the kills.
+                process.wait(timeout=r.uniform(0, whole) if kills < o.kills else 120)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                kills += 1
+                had = verify(o.torchbolt, folder, had)
+                continue
+            finish(process, folder)
+            break
+        else:
+            sys.exit(f"{folder}: not done after {TOO_MANY} starts")
+        runs += 1
+        again, rows = result(o.torchbolt, folder)
+        same = subprocess.run([o.torchbolt, "ckpt", "diff", weights, again], capture_output=True, text=True)
+        if same.returncode != 0:
+            sys.exit(f"{folder}: other weights than the run that nobody killed: {same.stdout[-2000:]}{same.stderr}")
+        if rows != log:
+            sys.exit(f"{folder}: another log than the run that nobody killed")
+        shutil.rmtree(folder)
+    print(f"{kills} kills, {runs} runs, all as the run that nobody killed")
+
+
+main()
