@@ -4,20 +4,17 @@
 #include <torchbolt/checkpoint/checkpoint_io.h>
 #include <torchbolt/checkpoint/state_dict.h>
 #include <torchbolt/core/error.h>
-#include <torchbolt/core/files.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/optim/optimizer_state.h>
-#include <torchbolt/trainer/checkpoint_callback.h>
 
 #include <algorithm>
-#include <charconv>
-#include <functional>
-#include <iterator>
 #include <set>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "core/attempts.h"
+#include "trainer/checkpoint_search.h"
 #include "trainer/checks.h"
 #include "trainer/core.h"
 #include "trainer/evaluation_loop.h"
@@ -47,24 +44,6 @@ void set_hparams(State& tree, const std::string& prefix, const State& hparams) {
   tree[prefix + "hyper_parameters"] = hparams;
 }
 
-ConfigError no_file(const std::string& ckpt_path, std::string what,
-                    std::string tip) {
-  return ConfigError({.where = "ckpt_path",
-                      .what = std::move(what),
-                      .got = "\"" + ckpt_path + "\"",
-                      .tip = std::move(tip)});
-}
-
-// The number of hpc_ckpt_<n>.ckpt; -1 for another name.
-int64_t hpc_number(const std::string& name) {
-  constexpr std::string_view kBegin = "hpc_ckpt_", kEnd = ".ckpt";
-  if (!name.starts_with(kBegin) || !name.ends_with(kEnd)) return -1;
-  const char* const end = name.data() + name.size() - kEnd.size();
-  int64_t number = 0;
-  const auto read = std::from_chars(name.data() + kBegin.size(), end, number);
-  return read.ec == std::errc() && read.ptr == end ? number : -1;
-}
-
 }  // namespace
 
 // -- saving ------------------------------------------------------------------
@@ -79,7 +58,8 @@ State Checkpoints::tree(bool weights_only) {
   tree["loops"] = loops();
   if (!weights_only) {
     tree["callbacks"] = callback_states();
-    take_optimization(tree);
+    const State now = optimization();
+    for (const auto& [key, value] : now.entries()) tree.set(key, value);
   }
   set_hparams(tree, "", module.hparams());
   if (core_.data != nullptr) {
@@ -97,7 +77,8 @@ State Checkpoints::tree(bool weights_only) {
   return tree;
 }
 
-void Checkpoints::take_optimization(State& tree) const {
+State Checkpoints::optimization() const {
+  State tree = State::map();
   State optimizers = State::list();
   for (const auto& optimizer : core_.optimizers) {
     optimizers.push_back(optim::optimizer_state(*optimizer));
@@ -120,6 +101,7 @@ void Checkpoints::take_optimization(State& tree) const {
   for (const auto& [key, value] : precision.entries()) {
     if (!is_empty(value)) tree.set(key, value);
   }
+  return tree;
 }
 
 State Checkpoints::loops() const {
@@ -221,7 +203,11 @@ void Checkpoints::complete(Waiting& one) {
     if (is_empty(state)) continue;
     one.tree["callbacks"][core_.callbacks[k]->state_key()] = std::move(state);
   }
-  take_optimization(one.tree);
+  // What an on_save_checkpoint took out stays out.
+  const State now = optimization();
+  for (const auto& [key, value] : now.entries()) {
+    if (one.tree.find(key) != nullptr) one.tree.set(key, value);
+  }
   one.tree[kOwnKey] = own_state();
 }
 
@@ -248,31 +234,14 @@ void Checkpoints::finish() {
 void Checkpoints::open(const std::optional<std::string>& ckpt_path,
                        bool module_given) {
   close();
-  std::optional<std::string> which = ckpt_path;
-  if (!which && !module_given && core_.function != Stage::kFit) {
-    for (const auto& callback : core_.callbacks) {
-      const auto* one = dynamic_cast<CheckpointCallback*>(callback.get());
-      if (one == nullptr || one->best_model_path().empty()) continue;
-      which = "best";
-      log_warning(
-          "[Trainer] neither a module nor a ckpt_path was given: the best "
-          "checkpoint of the run before is used");
-      break;
-    }
-  }
-  if (!which && core_.function == Stage::kFit && resumes_by_itself()) {
-    which = "last";
-    log_warning(
-        "[Trainer.fit] no ckpt_path was given, and an OnExceptionCheckpoint is "
-        "among the callbacks: the fit goes on from its file, if it is there");
-  }
-  if (which) read(find(*which));
+  read(find_checkpoints(core_, ckpt_path, module_given));
 }
 
 // Whether the file has what the run needs.
 void Checkpoints::check_use(const fs::path& file) const {
   const bool trains = core_.function == Stage::kFit;
-  for (const char* key : {"state_dict", "loops", "optimizer_states"}) {
+  for (const char* key :
+       {"state_dict", "loops", "optimizer_states", "lr_schedulers"}) {
     if (loaded_.is_map() && loaded_.contains(key)) continue;
     if (!trains && std::string_view(key) != "state_dict") continue;
     throw CheckpointError(
@@ -307,104 +276,6 @@ void Checkpoints::read(const std::vector<fs::path>& files) {
       if (!problem_) problem_ = std::current_exception();
     }
   }
-}
-
-bool Checkpoints::resumes_by_itself() const {
-  return std::ranges::any_of(core_.callbacks, [](const auto& callback) {
-    const auto* one = dynamic_cast<const CheckpointCallback*>(callback.get());
-    return one != nullptr && one->resumes_by_itself();
-  });
-}
-
-std::vector<fs::path> Checkpoints::find(const std::string& ckpt_path) const {
-  std::vector<CheckpointCallback*> all;
-  for (const auto& callback : core_.callbacks) {
-    if (auto* one = dynamic_cast<CheckpointCallback*>(callback.get())) {
-      all.push_back(one);
-    }
-  }
-  if (ckpt_path == "best") {
-    if (all.empty()) {
-      throw no_file(ckpt_path, "no callback of the Trainer writes checkpoints",
-                    "add a ModelCheckpoint, or give a path");
-    }
-    if (all.size() > 1) {
-      log_warning(
-          "[Trainer] several callbacks write checkpoints; \"best\" is the "
-          "first one's");
-    }
-    if (core_.trainer.fast_dev_run()) {
-      throw no_file(ckpt_path, "a fast_dev_run writes no checkpoints",
-                    "give a path");
-    }
-    fs::path best;
-    for (const CheckpointCallback* one : all) {
-      best = one->best_model_path();
-      if (!best.empty()) break;
-    }
-    if (best.empty()) {
-      throw no_file(ckpt_path, "no checkpoint has been written yet",
-                    "fit first, or give a path");
-    }
-    return {best};
-  }
-  if (ckpt_path == "last") {
-    std::vector<fs::path> files = newest_first();
-    if (files.empty()) {
-      log_warning(
-          "[Trainer] ckpt_path = \"last\", and there is no such checkpoint; "
-          "nothing is loaded");
-    }
-    return files;
-  }
-  if (ckpt_path == "hpc") {
-    int64_t highest = -1;
-    std::error_code error;
-    const fs::path folder = core_.trainer.default_root_dir();
-    for (const auto& entry : fs::directory_iterator(folder, error)) {
-      highest = std::max(highest, hpc_number(entry.path().filename()));
-    }
-    if (highest < 0) {
-      throw no_file(ckpt_path,
-                    "there is no hpc_ckpt_<n>.ckpt in " + folder.string(),
-                    "give a path");
-    }
-    return {folder / ("hpc_ckpt_" + std::to_string(highest) + ".ckpt")};
-  }
-  return {expand_user(ckpt_path)};
-}
-
-// Those that are meant to be the last; behind them, should none of these be
-// whole, all others of the callbacks' folders.
-std::vector<fs::path> Checkpoints::newest_first() const {
-  std::vector<fs::path> all;
-  const auto add = [&](std::vector<fs::path> files) {
-    std::vector<std::pair<fs::file_time_type, fs::path>> dated;
-    for (fs::path& file : files) {
-      std::error_code error;
-      const auto written = fs::last_write_time(file, error);
-      if (!error) dated.emplace_back(written, std::move(file));
-    }
-    std::ranges::sort(dated, std::ranges::greater());
-    for (auto& [written, file] : dated) {
-      if (std::ranges::find(all, file) == all.end()) {
-        all.push_back(std::move(file));
-      }
-    }
-  };
-  std::vector<fs::path> last, others;
-  for (const auto& callback : core_.callbacks) {
-    const auto* one = dynamic_cast<const CheckpointCallback*>(callback.get());
-    if (one == nullptr) continue;
-    std::ranges::move(one->last_model_candidates(core_.trainer),
-                      std::back_inserter(last));
-    std::ranges::move(one->other_model_candidates(core_.trainer),
-                      std::back_inserter(others));
-  }
-  add(std::move(last));
-  // Where there is no last one, the others are other runs'.
-  if (!all.empty()) add(std::move(others));
-  return all;
 }
 
 const State* Checkpoints::own_part() const {
@@ -502,16 +373,8 @@ void Checkpoints::restore_training() {
 }
 
 void Checkpoints::restore_optimizers() {
-  const State* states = loaded_.find("optimizer_states");
-  const State* schedules = loaded_.find("lr_schedulers");
-  if (states == nullptr || schedules == nullptr) {
-    throw CheckpointError(
-        {.where = path_->string(),
-         .what = "the checkpoint holds only the weights, so that training "
-                 "can't go on from it",
-         .tip = "load the weights with bolt::load_from_checkpoint, and fit "
-                "without ckpt_path"});
-  }
+  const std::vector<State>& states = loaded_.at("optimizer_states").items();
+  const std::vector<State>& schedules = loaded_.at("lr_schedulers").items();
   const auto check = [&](const char* what, std::size_t saved,
                          std::size_t here) {
     if (saved == here) return;
@@ -521,13 +384,13 @@ void Checkpoints::restore_optimizers() {
          .got = std::to_string(saved),
          .expected = std::to_string(here)});
   };
-  check("optimizers", states->size(), core_.optimizers.size());
-  check("schedules", schedules->size(), core_.schedulers.size());
+  check("optimizers", states.size(), core_.optimizers.size());
+  check("schedules", schedules.size(), core_.schedulers.size());
   for (std::size_t k = 0; k < core_.optimizers.size(); ++k) {
-    optim::load_optimizer_state(*core_.optimizers[k], states->items()[k]);
+    optim::load_optimizer_state(*core_.optimizers[k], states[k]);
   }
   for (std::size_t k = 0; k < core_.schedulers.size(); ++k) {
-    const State& state = schedules->items()[k];
+    const State& state = schedules[k];
     LRScheduler& scheduler = *core_.schedulers[k].scheduler;
     if (scheduler.has_state() && !is_empty(state)) scheduler.load_state(state);
   }

@@ -92,17 +92,14 @@ class Checkpoints {
 
   State loops() const;
   State callback_states() const;
-  void take_optimization(State& tree) const;
+  State optimization() const;
   State own_state() const;
   void check_use(const std::filesystem::path& file) const;
   void write_waiting(bool ended_well);
   void complete(Waiting& one);
   void write_outside_of_hooks();
   void write(const std::filesystem::path& path, const State& tree);
-  std::vector<std::filesystem::path> find(const std::string& ckpt_path) const;
-  std::vector<std::filesystem::path> newest_first() const;
   void read(const std::vector<std::filesystem::path>& files);
-  bool resumes_by_itself() const;
   void restore_callbacks();
   void restore_optimizers();
 

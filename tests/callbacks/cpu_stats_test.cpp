@@ -64,7 +64,7 @@ TEST(CpuStats, LeaveOutWhatCantBeRead) {
 
 TEST(CpuStats, ReadThoseOfThisProcess) {
   CpuStats stats;
-  if (!stats.available()) GTEST_SKIP() << "no /proc";
+  ASSERT_TRUE(stats.available());
   stats.read();
   const MetricMap now = stats.read();
   for (const char* share :
