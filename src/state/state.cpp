@@ -54,7 +54,7 @@ std::string text_of(const at::Tensor& tensor) {
 // Small maps are searched; large ones (the parameters of a model) get an index.
 class State::Map {
  public:
-  const std::vector<Entry>& entries() const { return entries_; }
+  const std::deque<Entry>& entries() const { return entries_; }
 
   State* find(const Key& key) {
     const std::size_t at = position(key);
@@ -98,7 +98,8 @@ class State::Map {
     return static_cast<std::size_t>(found - entries_.begin());
   }
 
-  std::vector<Entry> entries_{};
+  // So that `s["b"] = s.at("a")` finds the value where it was.
+  std::deque<Entry> entries_{};
   std::unordered_map<Key, std::size_t> index_{};
 };
 
@@ -185,7 +186,7 @@ std::vector<State>& State::items() {
 
 void State::push_back(State item) { items().push_back(std::move(item)); }
 
-const std::vector<State::Entry>& State::entries() const {
+const std::deque<State::Entry>& State::entries() const {
   return get<std::shared_ptr<Map>>("map")->entries();
 }
 

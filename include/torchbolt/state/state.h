@@ -5,6 +5,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <deque>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -85,8 +86,9 @@ class TORCHBOLT_API State {
   std::vector<State>& items();
   void push_back(State item);
 
-  /// Entries of a map, in order.
-  const std::vector<Entry>& entries() const;
+  /// Entries of a map, in order. They stay where they are when others are
+  /// added.
+  const std::deque<Entry>& entries() const;
   /// The value of a key; a map gets it, as none, when it isn't there. A none
   /// becomes a map.
   State& operator[](const Key& key);
