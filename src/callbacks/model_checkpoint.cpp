@@ -130,6 +130,9 @@ ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options)
     refuse("monitor is empty", "\"\"", "the name of a logged metric");
   }
   if (o.name_last.empty()) refuse("name_last is empty", "\"\"", "a name");
+  // What is wrong with a pattern is said now.
+  name_of(o.filename.value_or(""), {});
+  name_of(o.name_last, {});
   if (o.dirpath) dirpath_ = detail::absolute_folder(*o.dirpath);
 }
 
@@ -307,6 +310,7 @@ void ModelCheckpoint::save_newest(Trainer& trainer, const MetricMap& metrics) {
       trainer, name_of(options_.filename.value_or(""), metrics), best_path_);
   // Set before the file is written: it is part of the state.
   const fs::path before = std::exchange(best_path_, path);
+  drop(before, 0);
   save(trainer, path, options_.save_top_k == 1 ? before : fs::path());
 }
 
@@ -318,6 +322,7 @@ void ModelCheckpoint::save_scored(Trainer& trainer, const MetricMap& metrics,
   fs::path dropped;
   if (best_k_.size() >= k) {
     dropped = kth_path_;
+    drop(dropped, *kth_value_);
     std::erase_if(best_k_,
                   [&](const auto& one) { return one.first == dropped; });
   }
@@ -329,18 +334,31 @@ void ModelCheckpoint::save_scored(Trainer& trainer, const MetricMap& metrics,
   std::erase_if(best_k_, [&](const auto& one) { return one.first == path; });
   best_k_.emplace_back(path, score);
   find_worst();
-  const auto best =
-      std::ranges::min_element(best_k_, [&](const auto& a, const auto& b) {
-        return is_better(a.second, b.second);
-      });
-  best_path_ = best->first;
-  best_score_ = best->second;
+  find_best();
   if (options_.verbose) {
     log_info("[ModelCheckpoint] " + place(metrics) + *options_.monitor +
              " reached " + brief(score) + " (best " + brief(*best_score_) +
              "), saving " + path.string());
   }
   save(trainer, path, dropped);
+}
+
+// They are known for as long as they are there.
+void ModelCheckpoint::drop(const fs::path& file, double score) {
+  std::erase_if(dropped_, [](const auto& one) {
+    std::error_code error;
+    return !fs::exists(one.first, error);
+  });
+  if (!file.empty()) dropped_.emplace_back(file, score);
+}
+
+void ModelCheckpoint::find_best() {
+  const auto best =
+      std::ranges::min_element(best_k_, [&](const auto& a, const auto& b) {
+        return is_better(a.second, b.second);
+      });
+  best_path_ = best->first;
+  best_score_ = best->second;
 }
 
 ModelCheckpoint::Scores::const_iterator ModelCheckpoint::worst() const {
@@ -351,6 +369,8 @@ ModelCheckpoint::Scores::const_iterator ModelCheckpoint::worst() const {
 
 // Known once there are as many as are kept.
 void ModelCheckpoint::find_worst() {
+  kth_path_.clear();
+  kth_value_.reset();
   if (best_k_.empty() ||
       (options_.save_top_k > 0 &&
        static_cast<int64_t>(best_k_.size()) < options_.save_top_k)) {
@@ -449,12 +469,49 @@ fs::path ModelCheckpoint::free_path(const Trainer& trainer,
 
 std::vector<fs::path> ModelCheckpoint::last_model_candidates(
     const Trainer& trainer) const {
-  return files_of(trainer, options_.name_last);
+  // What stands before the first value.
+  return files_of(trainer,
+                  options_.name_last.substr(0, options_.name_last.find('{')));
 }
 
 std::vector<fs::path> ModelCheckpoint::other_model_candidates(
     const Trainer& trainer) const {
   return files_of(trainer, "");
+}
+
+// What was to take the place of a file isn't there: the file stays.
+void ModelCheckpoint::forget_missing_files(const Trainer& trainer) {
+  const auto is_gone = [&](const fs::path& path) {
+    return !path.empty() && !trainer.checkpoint_exists(path);
+  };
+  if (is_gone(last_path_)) last_path_.clear();
+  if (is_gone(last_saved_)) {
+    last_saved_.clear();
+    last_step_saved_ = 0;  // that step is not saved
+  }
+  Scores back = std::exchange(dropped_, {});
+  std::erase_if(back, [&](const auto& one) { return is_gone(one.first); });
+  if (!options_.monitor) {
+    if (is_gone(best_path_)) {
+      best_path_ = back.empty() ? fs::path() : back.back().first;
+    }
+    return;
+  }
+  std::erase_if(best_k_, [&](const auto& one) { return is_gone(one.first); });
+  best_k_.insert(best_k_.end(), back.begin(), back.end());
+  while (options_.save_top_k > 0 &&
+         static_cast<int64_t>(best_k_.size()) > options_.save_top_k) {
+    const auto least = worst();
+    dropped_.push_back(*least);
+    best_k_.erase(least);
+  }
+  find_worst();
+  if (!best_k_.empty()) {
+    find_best();
+  } else if (is_gone(best_path_)) {
+    best_path_.clear();
+    best_score_.reset();
+  }
 }
 
 // Those whose names begin so.
@@ -465,8 +522,8 @@ std::vector<fs::path> ModelCheckpoint::files_of(
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(dir, error)) {
       const fs::path& path = entry.path();
-      if (path.extension() == options_.file_extension &&
-          path.stem().string().starts_with(prefix)) {
+      const std::string name = path.filename().string();
+      if (name.ends_with(options_.file_extension) && name.starts_with(prefix)) {
         found.push_back(path);
       }
     }
@@ -545,8 +602,6 @@ void ModelCheckpoint::load_state(const State& state) {
     best_k_.emplace_back(std::get<std::string>(key), score.as_double());
   }
   // The settings may keep fewer than they did.
-  kth_path_.clear();
-  kth_value_.reset();
   while (options_.save_top_k > 0 &&
          static_cast<int64_t>(best_k_.size()) > options_.save_top_k) {
     best_k_.erase(worst());

@@ -174,8 +174,21 @@ State WeightAveraging::state() const {
                      {"average", named(swapped_ ? live_ : average_)}});
 }
 
+// In a validation the module has the averages, and its own weights are kept.
+void WeightAveraging::on_save_checkpoint(Trainer&, Module&, State& checkpoint) {
+  if (!swapped_) return;
+  for (std::size_t k = 0; k < names_.size(); ++k) {
+    checkpoint["state_dict"].set(names_[k], average_[k]);
+  }
+}
+
 void WeightAveraging::load_state(const State& state) {
   if (!state.is_map() || state.size() == 0) return;
+  state.at("n_averaged").as_int();
+  state.at("latest_update_step").as_int();
+  for (const auto& [name, tensor] : state.at("average").entries()) {
+    tensor.as_tensor();
+  }
   loaded_ = state.clone();
   if (fitting_) restore();  // else it is for the fit that comes
 }

@@ -3,6 +3,7 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -56,11 +57,17 @@ class AsyncCheckpointIO::Worker {
     pool_.clear();
   }
 
+  // One atomic read where nothing failed.
+  void check() {
+    if (failed_) throw_error();
+  }
+
   void throw_error() {
     std::exception_ptr error;
     {
       const std::scoped_lock lock(mutex_);
       error = std::exchange(error_, nullptr);
+      failed_ = false;
     }
     if (error) std::rethrow_exception(error);
   }
@@ -131,6 +138,7 @@ class AsyncCheckpointIO::Worker {
       const std::scoped_lock lock(mutex_);
       if (!error_) {
         error_ = error;
+        failed_ = true;
         return;
       }
     }
@@ -158,6 +166,7 @@ class AsyncCheckpointIO::Worker {
   std::size_t saves_ = 0;  // among them
   bool stopping_ = false;
   std::exception_ptr error_{};
+  std::atomic<bool> failed_{false};  // whether there is one
   std::mutex pool_mutex_{};
   detail::SnapshotPool pool_{};
   std::thread thread_{};
@@ -197,6 +206,8 @@ State AsyncCheckpointIO::load_checkpoint(const std::filesystem::path& path) {
 void AsyncCheckpointIO::remove_checkpoint(const std::filesystem::path& path) {
   worker_->remove(path);
 }
+
+void AsyncCheckpointIO::check() { worker_->check(); }
 
 void AsyncCheckpointIO::teardown() {
   worker_->stop();

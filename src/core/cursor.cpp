@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "core/cursor_signals.h"
+
 namespace bolt {
 namespace {
 
@@ -75,6 +77,10 @@ void uninstall() {
 }
 
 }  // namespace
+
+bool detail::shows_cursor_alone(const struct sigaction& action) {
+  return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == on_signal;
+}
 
 void show_cursor() noexcept {
   if (!hidden.exchange(false)) return;

@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "distributed/slurm.h"
 #include "trainer/core.h"
 
 namespace bolt::detail {
@@ -78,17 +79,30 @@ fs::path find_best(const TrainerCore& core, const Writers& writers) {
                 "fit first, or give a path");
 }
 
-fs::path find_hpc(const fs::path& folder) {
-  int64_t highest = -1;
+fs::path hpc_path(const fs::path& folder, int64_t number) {
+  return folder / ("hpc_ckpt_" + std::to_string(number) + ".ckpt");
+}
+
+// The highest number first.
+std::vector<fs::path> hpc_files(const fs::path& folder) {
+  std::vector<int64_t> numbers;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    highest = std::max(highest, hpc_number(entry.path().filename()));
+    const int64_t number = hpc_number(entry.path().filename());
+    if (number >= 0) numbers.push_back(number);
   }
-  if (highest < 0) {
-    throw no_file("hpc", "there is no hpc_ckpt_<n>.ckpt in " + folder.string(),
-                  "give a path");
-  }
-  return folder / ("hpc_ckpt_" + std::to_string(highest) + ".ckpt");
+  std::ranges::sort(numbers, std::ranges::greater());
+  std::vector<fs::path> files;
+  for (const int64_t number : numbers)
+    files.push_back(hpc_path(folder, number));
+  return files;
+}
+
+std::vector<fs::path> find_hpc(const fs::path& folder) {
+  std::vector<fs::path> files = hpc_files(folder);
+  if (!files.empty()) return files;
+  throw no_file("hpc", "there is no hpc_ckpt_<n>.ckpt in " + folder.string(),
+                "give a path");
 }
 
 // Those that are there and aren't among `all`, the newest first.
@@ -110,7 +124,8 @@ void append_by_age(std::vector<fs::path> files, std::vector<fs::path>& all) {
 // whole, all others of the callbacks' folders.
 std::vector<fs::path> find_last(const TrainerCore& core,
                                 const Writers& writers) {
-  std::vector<fs::path> last, others, all;
+  std::vector<fs::path> last = hpc_files(core.trainer.default_root_dir());
+  std::vector<fs::path> others, all;
   for (const CheckpointCallback* one : writers) {
     std::ranges::move(one->last_model_candidates(core.trainer),
                       std::back_inserter(last));
@@ -139,6 +154,13 @@ std::optional<std::string> implied(const TrainerCore& core,
         "checkpoint of the run before is used");
     return "best";
   }
+  if (core.options.preemption.auto_requeue && slurm_job() &&
+      !hpc_files(core.trainer.default_root_dir()).empty()) {
+    log_info(
+        "[Trainer.fit] no ckpt_path was given, and this is a SLURM job: the "
+        "fit goes on from the newest hpc_ckpt_<n>.ckpt");
+    return "hpc";
+  }
   if (std::ranges::none_of(writers, &CheckpointCallback::resumes_by_itself)) {
     return std::nullopt;
   }
@@ -158,8 +180,14 @@ std::vector<fs::path> find_checkpoints(const TrainerCore& core,
   if (!ckpt_path) return {};
   if (*ckpt_path == "best") return {find_best(core, writers)};
   if (*ckpt_path == "last") return find_last(core, writers);
-  if (*ckpt_path == "hpc") return {find_hpc(core.trainer.default_root_dir())};
+  if (*ckpt_path == "hpc") return find_hpc(core.trainer.default_root_dir());
   return {expand_user(*ckpt_path)};
+}
+
+fs::path next_hpc_checkpoint(const fs::path& folder) {
+  const std::vector<fs::path> files = hpc_files(folder);
+  return hpc_path(folder,
+                  files.empty() ? 1 : hpc_number(files.front().filename()) + 1);
 }
 
 }  // namespace bolt::detail

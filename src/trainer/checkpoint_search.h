@@ -17,4 +17,8 @@ std::vector<std::filesystem::path> find_checkpoints(
     const TrainerCore& core, std::optional<std::string> ckpt_path,
     bool module_given);
 
+/// Where a run that the system ends is saved: hpc_ckpt_<n>.ckpt in `folder`,
+/// with the next number.
+std::filesystem::path next_hpc_checkpoint(const std::filesystem::path& folder);
+
 }  // namespace bolt::detail

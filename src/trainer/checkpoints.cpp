@@ -6,6 +6,7 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/optim/optimizer_state.h>
+#include <torchbolt/trainer/checkpoint_callback.h>
 
 #include <algorithm>
 #include <set>
@@ -186,7 +187,7 @@ void Checkpoints::write_waiting(bool ended_well) {
     attempts.make([&] {
       if (!one.path.empty()) {
         complete(one);
-        write(one.path, one.tree);
+        if (!try_write(one.path, one.tree)) return;
       }
       if (one.then && ended_well) one.then();
     });
@@ -218,15 +219,60 @@ void Checkpoints::write(const fs::path& path, const State& tree) {
   handed_over_.insert(path);
 }
 
+// Whether `call` did what it should; what it throws is only said when training
+// is to go on all the same.
+template <class Call>
+bool Checkpoints::go_on_after(Call&& call) {
+  try {
+    call();
+    return true;
+  } catch (const std::exception& error) {
+    if (core_.options.stop_on_checkpoint_error) throw;
+    log_message(LogLevel::kError,
+                std::string("[Trainer] a checkpoint can't be written, and "
+                            "training goes on: ") +
+                    error.what());
+  }
+  return false;
+}
+
+bool Checkpoints::try_write(const fs::path& path, const State& tree) {
+  check();
+  const bool written = go_on_after([&] { write(path, tree); });
+  if (!written) forget_missing_files();
+  return written;
+}
+
+void Checkpoints::check_background() {
+  if (!go_on_after([&] { io_->check(); })) forget_missing_files();
+}
+
+void Checkpoints::forget_missing_files() {
+  // Those that are being written are there then.
+  go_on_after([&] { io_->teardown(); });
+  handed_over_.clear();
+  for (const auto& callback : core_.callbacks) {
+    auto* const writer = dynamic_cast<CheckpointCallback*>(callback.get());
+    if (writer != nullptr) writer->forget_missing_files(core_.trainer);
+  }
+}
+
+fs::path Checkpoints::save_for_requeue() {
+  const fs::path path = next_hpc_checkpoint(core_.trainer.default_root_dir());
+  save(path, false);
+  io_->teardown();
+  return path;
+}
+
 void Checkpoints::remove(const fs::path& path) {
   if (!core_.fabric.is_global_zero()) return;
-  io_->remove_checkpoint(path);
+  go_on_after([&] { io_->remove_checkpoint(path); });
   handed_over_.erase(path);
 }
 
 void Checkpoints::finish() {
   handed_over_.clear();
-  io_->teardown();
+  go_on_after([&] { io_->teardown(); });
 }
 
 // -- loading -----------------------------------------------------------------
@@ -281,11 +327,14 @@ void Checkpoints::read(const std::vector<fs::path>& files) {
 const State* Checkpoints::own_part() const {
   const State* own = loaded_.is_map() ? loaded_.find(kOwnKey) : nullptr;
   if (own == nullptr) return nullptr;
-  if (own->at("version").as_int() > kOwnVersion) {
+  int64_t version = 0;
+  take_back("torchbolt's own part",
+            [&] { version = own->at("version").as_int(); });
+  if (version > kOwnVersion) {
     throw CheckpointError(
         {.where = path_->string(),
          .what = "a newer version of torchbolt wrote this checkpoint",
-         .got = "version " + std::to_string(own->at("version").as_int()),
+         .got = "version " + std::to_string(version),
          .expected = "at most " + std::to_string(kOwnVersion)});
   }
   return own;
@@ -306,25 +355,37 @@ void Checkpoints::restore_model() {
   if (PrecisionPlugin* const precision = core_.fabric.precision_plugin()) {
     precision->convert_module(module);
   }
-  const StateDictDifference difference =
-      load_state_dict(module, loaded_.at("state_dict"), module.strict_loading);
+  StateDictDifference difference;
+  take_back("the weights", [&] {
+    difference = load_state_dict(module, loaded_.at("state_dict"),
+                                 module.strict_loading);
+  });
   warn_of_difference(*path_, difference);
   if (core_.data != nullptr) {
     if (const State* state = loaded_.find(data_key(*core_.data))) {
-      core_.data->load_state(*state);
+      take_back("the data module's state",
+                [&] { core_.data->load_state(*state); });
     }
   }
   restore_callbacks();
-  core_.fabric.load_state(loaded_);
+  take_back("the precision's state", [&] { core_.fabric.load_state(loaded_); });
+}
+
+void Checkpoints::refuse(std::string_view what, std::string why) const {
+  throw CheckpointError({.where = path_->string(),
+                         .what = std::string(what) + " can't be taken back",
+                         .got = std::move(why)});
 }
 
 void Checkpoints::restore_callbacks() {
   const State* states = loaded_.find("callbacks");
   if (states == nullptr) return;
   std::set<std::string> left;
-  for (const auto& [key, value] : states->entries()) {
-    if (const auto* name = std::get_if<std::string>(&key)) left.insert(*name);
-  }
+  take_back("the callbacks' state", [&] {
+    for (const auto& [key, value] : states->entries()) {
+      if (const auto* name = std::get_if<std::string>(&key)) left.insert(*name);
+    }
+  });
   for (const auto& callback : core_.callbacks) {
     callback->on_load_checkpoint(core_.trainer, *core_.module, loaded_);
   }
@@ -332,7 +393,8 @@ void Checkpoints::restore_callbacks() {
     const std::string key = callback->state_key();
     const State* state = states->find(std::string_view(key));
     if (state == nullptr) continue;
-    callback->load_state(state->clone());
+    take_back("the state of callback " + key,
+              [&] { callback->load_state(state->clone()); });
     left.erase(key);
   }
   for (const std::string& key : left) {
@@ -341,40 +403,55 @@ void Checkpoints::restore_callbacks() {
   }
 }
 
+// All counters, or none.
 void Checkpoints::restore_training() {
   if (!path_) return;
+  if (*core_.function != Stage::kFit) {
+    take_back("the loop's counters", [&] { restore_evaluation(); });
+    return;
+  }
+  const FitProgress before = core_.progress;
+  try {
+    take_back("the fit's counters", [&] {
+      core_.progress.load_state(loaded_.at("loops").at("fit_loop"));
+    });
+    restore_optimizers();
+    check_epoch();
+    take_back("the fit's place", [&] { core_.fit_loop->resume(own_part()); });
+  } catch (...) {
+    core_.progress = before;
+    throw;
+  }
+}
+
+void Checkpoints::restore_evaluation() {
   const State& loops = loaded_.at("loops");
-  switch (*core_.function) {
-    case Stage::kFit:
-      break;
-    case Stage::kValidate:
-      core_.validate_loop->progress().load_state(
-          loops.at("validate_loop").at("batch_progress"));
-      return;
-    case Stage::kTest:
-      core_.test_loop->progress().load_state(
-          loops.at("test_loop").at("batch_progress"));
-      return;
-    case Stage::kPredict:
-      return;
+  if (*core_.function == Stage::kValidate) {
+    core_.validate_loop->progress().load_state(
+        loops.at("validate_loop").at("batch_progress"));
+  } else if (*core_.function == Stage::kTest) {
+    core_.test_loop->progress().load_state(
+        loops.at("test_loop").at("batch_progress"));
   }
-  core_.progress.load_state(loops.at("fit_loop"));
-  restore_optimizers();
+}
+
+void Checkpoints::check_epoch() const {
   const int64_t epoch = core_.progress.epochs.current.completed;
-  if (core_.max_epochs != -1 && epoch > core_.max_epochs) {
-    throw ConfigError(
-        {.where = "Trainer.fit",
-         .what = "the checkpoint is of a later epoch than max_epochs",
-         .got = "epoch " + std::to_string(epoch) +
-                ", max_epochs=" + std::to_string(core_.max_epochs),
-         .tip = "set max_epochs higher"});
-  }
-  core_.fit_loop->resume(own_part());
+  if (core_.max_epochs == -1 || epoch <= core_.max_epochs) return;
+  throw ConfigError(
+      {.where = "Trainer.fit",
+       .what = "the checkpoint is of a later epoch than max_epochs",
+       .got = "epoch " + std::to_string(epoch) +
+              ", max_epochs=" + std::to_string(core_.max_epochs),
+       .tip = "set max_epochs higher"});
 }
 
 void Checkpoints::restore_optimizers() {
-  const std::vector<State>& states = loaded_.at("optimizer_states").items();
-  const std::vector<State>& schedules = loaded_.at("lr_schedulers").items();
+  std::vector<State> states, schedules;
+  take_back("the optimizers' state", [&] {
+    states = loaded_.at("optimizer_states").items();
+    schedules = loaded_.at("lr_schedulers").items();
+  });
   const auto check = [&](const char* what, std::size_t saved,
                          std::size_t here) {
     if (saved == here) return;
@@ -387,12 +464,16 @@ void Checkpoints::restore_optimizers() {
   check("optimizers", states.size(), core_.optimizers.size());
   check("schedules", schedules.size(), core_.schedulers.size());
   for (std::size_t k = 0; k < core_.optimizers.size(); ++k) {
-    optim::load_optimizer_state(*core_.optimizers[k], states[k]);
+    take_back("the state of optimizer " + std::to_string(k), [&] {
+      optim::load_optimizer_state(*core_.optimizers[k], states[k]);
+    });
   }
   for (std::size_t k = 0; k < core_.schedulers.size(); ++k) {
     const State& state = schedules[k];
     LRScheduler& scheduler = *core_.schedulers[k].scheduler;
-    if (scheduler.has_state() && !is_empty(state)) scheduler.load_state(state);
+    if (!scheduler.has_state() || is_empty(state)) continue;
+    take_back("the state of schedule " + std::to_string(k),
+              [&] { scheduler.load_state(state); });
   }
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <c10/util/Exception.h>
+#include <torchbolt/core/error.h>
 #include <torchbolt/state/state.h>
 
 #include <cstddef>
@@ -9,8 +11,11 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace bolt {
@@ -47,7 +52,15 @@ class Checkpoints {
   void after_hook(std::function<void()> then);
   /// Takes one away, behind all that was saved before.
   void remove(const std::filesystem::path& path);
-  /// Waits for what isn't written yet; throws when it couldn't be.
+  /// The system ends the run: writes hpc_ckpt_<n>.ckpt, waits until it is
+  /// there, and returns its path.
+  std::filesystem::path save_for_requeue();
+  /// A batch is over: says what failed in the background. Cheap.
+  void check() {
+    if (!handed_over_.empty()) check_background();
+  }
+  /// Waits for what isn't written yet; throws when it couldn't be, unless
+  /// training is to go on without.
   void finish();
   /// Whether a file is there, or waits to be written.
   bool exists(const std::filesystem::path& path) const;
@@ -71,6 +84,22 @@ class Checkpoints {
   void restore_model();
   /// Counters; for a fit also optimizers and schedules.
   void restore_training();
+  /// Calls what takes back a part of the file; whatever is wrong there is a
+  /// CheckpointError that names the file and the part.
+  template <class Call>
+  void take_back(std::string_view what, Call&& call) const {
+    try {
+      call();
+    } catch (const Error& error) {
+      refuse(what, error.what());
+    } catch (const c10::Error& error) {
+      refuse(what, error.what_without_backtrace());
+    } catch (const std::bad_variant_access&) {
+      refuse(what, "a key of another kind");
+    } catch (const std::out_of_range& error) {
+      refuse(what, error.what());
+    }
+  }
   /// The run is over.
   void close();
 
@@ -99,8 +128,16 @@ class Checkpoints {
   void complete(Waiting& one);
   void write_outside_of_hooks();
   void write(const std::filesystem::path& path, const State& tree);
+  bool try_write(const std::filesystem::path& path, const State& tree);
+  template <class Call>
+  bool go_on_after(Call&& call);
+  void check_background();
+  void forget_missing_files();
   void read(const std::vector<std::filesystem::path>& files);
+  [[noreturn]] void refuse(std::string_view what, std::string why) const;
   void restore_callbacks();
+  void restore_evaluation();
+  void check_epoch() const;
   void restore_optimizers();
 
   TrainerCore& core_;

@@ -394,8 +394,8 @@ void TrainerCore::pass_back(const at::Tensor& loss) {
 
 void TrainerCore::check_signals() {
   if (signals_ == nullptr) return;
-  for (const int signal : {SIGINT, SIGTERM}) {
-    if (signals_->pending(signal) > 0) throw Interrupted(signal);
+  for (const int signal : watched_) {
+    if (signals_->pending(signal) > 0) leave(signal);
   }
 }
 

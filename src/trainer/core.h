@@ -91,7 +91,8 @@ class TrainerCore {
 
   // -- stopping ------------------------------------------------------------
 
-  /// Throws Interrupted when Ctrl-C or SIGTERM came.
+  /// Throws Interrupted when a signal came that ends the run; what is to be
+  /// saved then is.
   void check_signals();
 
   LogPosition log_position() const {
@@ -216,6 +217,8 @@ class TrainerCore {
                          int64_t global_steps) const;
   void log_hyperparameters();
   void start_signals();
+  [[noreturn]] void leave(int signal);
+  void save_for_requeue(int signal);
   void finish();
   void fail(std::exception_ptr error);
   void end();
@@ -226,6 +229,9 @@ class TrainerCore {
   std::map<const Callback*, CallbackHandle> own_handles_{};
   std::vector<std::shared_ptr<Callback>> own_callbacks_{};
   std::unique_ptr<SignalSource> signals_{};
+  std::vector<int> watched_{};
+  // What loggers are told when the run ends with an exception.
+  LoggerStatus failure_ = LoggerStatus::kFailed;
   bool was_manual_ = false;
 };
 

@@ -292,20 +292,26 @@ State EvaluationLoop::state() const {
 void EvaluationLoop::resume() {
   if (!resume_) return;
   const State state = *std::exchange(resume_, std::nullopt);
-  const std::vector<State>& loaders = state.at("loaders").items();
-  if (state.at("seen_batches").size() != loaders_.count() ||
-      loaders.size() != loaders_.count()) {
-    return;
-  }
-  for (std::size_t k = 0; k < loaders_.count(); ++k) {
-    if (loaders[k].is_none()) continue;
-    // The first start() after it would go on in the old pass.
-    loaders_[k].load_state(loaders[k]);
+  std::vector<State> saved;
+  core_.checkpoints.take_back("the validation loaders' place", [&] {
+    saved = state.at("loaders").items();
+    if (state.at("seen_batches").size() != loaders_.count() ||
+        saved.size() != loaders_.count()) {
+      saved.clear();
+      return;
+    }
+    take_counts(state);
+    for (std::size_t k = 0; k < saved.size(); ++k) {
+      if (!saved[k].is_none()) loaders_[k].load_state(saved[k]);
+    }
+  });
+  for (std::size_t k = 0; k < saved.size(); ++k) {
+    if (saved[k].is_none()) continue;
+    // The first start() after load_state() would go on in the old pass.
     loaders_[k].set_limit(max_batches_[k]);
     loaders_[k].start();
   }
-  untouched_ = state.at("loaders");
-  take_counts(state);
+  if (!saved.empty()) untouched_ = state.at("loaders");
 }
 
 void EvaluationLoop::take_counts(const State& state) {

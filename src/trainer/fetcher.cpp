@@ -56,7 +56,6 @@ void Fetcher::start(std::optional<int64_t> epoch) {
 
 void Fetcher::resume() {
   const Resume from = *std::exchange(resume_, std::nullopt);
-  if (!from.loader.is_none()) loaders_[0].load_state(from.loader);
   if (!from.pass_is_over) in_loader_ = fetched_ = from.batches;
   if (!from.pass_is_over && !from.done) {
     if (from.loader.is_none() || from.again) skip_ = from.batches;
@@ -86,6 +85,7 @@ void Fetcher::load_state(const State& state, bool pass_is_over) {
              .done = state.at("done").as_bool(),
              .again = state.at("again").as_bool(),
              .pass_is_over = pass_is_over};
+  if (!resume_->loader.is_none()) loaders_[0].load_state(resume_->loader);
 }
 
 void Fetcher::fetch_ahead() {

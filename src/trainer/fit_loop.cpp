@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <torchbolt/core/error.h>
+#include <torchbolt/state/rng.h>
 
 #include <chrono>
 #include <cmath>
@@ -36,8 +37,9 @@ FitLoop::FitLoop(TrainerCore& core)
 void FitLoop::run() {
   const at::AutoGradMode grad(true);
   setup_data();
-  // The run that was saved had not come to its own end yet.
-  const bool is_open = resume_at_ == ResumeAt::kEpochEnd && resume_state_;
+  if (resume_at_ == ResumeAt::kNowhere) drop_open_epoch();
+  is_over_ = false;
+  const bool is_open = resumes_an_open_fit();
   if (resume_at_ == ResumeAt::kEpochEnd) finish_saved_epoch();
   bool over = done() || core_.limit(DataStage::kTrain).is_zero();
   if (over && !is_open) return;
@@ -52,6 +54,7 @@ void FitLoop::run() {
     end_epoch();
     over = done();
   }
+  is_over_ = true;
   core_.hook(Hook::kOnTrainEnd, &Callback::on_train_end, &Module::on_train_end);
 }
 
@@ -294,7 +297,9 @@ void FitLoop::validate() {
     core_.hook_module(Hook::kOnValidationModelZeroGrad,
                       [](Module& m) { m.on_validation_model_zero_grad(); });
   }
+  validation_rng_ = rng_state();
   validation_.run();
+  validation_rng_.reset();
   epoch_validation_ += core_.clock.now() - started;
   core_.stage = RunningStage::kTrain;
   core_.log.resume(*std::exchange(training_log_, std::nullopt));
@@ -307,6 +312,7 @@ void FitLoop::after_validation() {
     for (const auto& logger : core_.log.loggers) logger->save();
   }
   batch_is_over_ = true;
+  core_.checkpoints.check();
   core_.check_signals();
 }
 

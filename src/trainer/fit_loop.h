@@ -103,10 +103,13 @@ class FitLoop {
   ResumeAt find_place() const;
   State gradients() const;
   bool began_window() const;
+  bool resumes_an_open_fit() const;
+  void drop_open_epoch();
   void resume_loader();
   void resume_log();
   void resume_settings();
   void resume_rest();
+  void resume_gradients();
   void finish_saved_epoch();
   void go_on();
   void continue_epoch();
@@ -139,7 +142,11 @@ class FitLoop {
 
   // While a validation runs.
   std::optional<LogBook::Bookmark> training_log_{};
+  // Of its beginning.
+  std::optional<State> validation_rng_{};
   ResumeAt resume_at_ = ResumeAt::kNowhere;
+  // Nothing but the hooks of the fit's end is left to do.
+  bool is_over_ = false;
   // Nothing of the batch given last is left to do.
   bool batch_is_over_ = false;
   std::optional<State> resume_state_{};

@@ -30,7 +30,9 @@ void FitLoop::setup_data() {
   fetcher_.emplace(std::move(loaders), std::move(limits));
   fetcher_->track_state();
   loaded_in_epoch_ = epoch;
-  resume_loader();
+  if (resume_at_ != ResumeAt::kNowhere) {
+    core_.checkpoints.take_back("the loaders' place", [&] { resume_loader(); });
+  }
   start_pass();
   pass_is_fresh_ = true;
   max_batches_ = fetcher_->length();
@@ -65,7 +67,9 @@ void FitLoop::forget_data() {
 
 void FitLoop::release() {
   fetched_ = nullptr;
+  pass_is_fresh_ = false;
   training_log_.reset();
+  validation_rng_.reset();
   resume_at_ = ResumeAt::kNowhere;
   resume_state_.reset();
   release_output();

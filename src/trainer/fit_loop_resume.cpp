@@ -1,4 +1,5 @@
 #include <ATen/ATen.h>
+#include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/metrics/metric.h>
 #include <torchbolt/state/rng.h>
@@ -7,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "data/flat_tensor.h"
 #include "trainer/core.h"
 #include "trainer/fit_loop.h"
 
@@ -37,12 +39,18 @@ State FitLoop::state() const {
   // Nothing of it has been taken back yet.
   if (resume_state_) return *resume_state_;
   State state = State::map();
-  state["rng"] = rng_state();
+  const bool in_validation =
+      training_log_.has_value() && !validation_.is_over();
+  // A validation that isn't over is made again, with the same numbers.
+  state["rng"] =
+      in_validation && validation_rng_ ? *validation_rng_ : rng_state();
   state["should_stop"] = core_.should_stop;
   state["forward_only"] = core_.forward_only;
   state["accumulate_grad_batches"] = core_.options.accumulate_grad_batches;
-  state["in_validation"] = training_log_.has_value() && !validation_.is_over();
+  state["pass_is_fresh"] = pass_is_fresh_;
+  state["in_validation"] = in_validation;
   state["batch_is_over"] = batch_is_over_;
+  state["is_over"] = is_over_;
   state["loaded_in_epoch"] =
       loaded_in_epoch_ ? State(*loaded_in_epoch_) : State();
   if (fetcher_) {
@@ -99,6 +107,15 @@ void FitLoop::resume(const State* own) {
       reopen(progress.optimizer_steps);
       reopen(progress.zero_grads);
       break;
+    case ResumeAt::kValidation: {
+      Progress& counts = progress.validation.counts;
+      counts.total.ready -= counts.current.ready;
+      counts.total.started -= counts.current.started;
+      counts.total.processed -= counts.current.processed;
+      counts.total.completed -= counts.current.completed;
+      counts.reset_current();
+      break;
+    }
     case ResumeAt::kEpochEnd:
       // max_steps had cut the epoch short.
       if (core_.options.max_steps != -1 && !progress.batches.is_last_batch) {
@@ -111,11 +128,11 @@ void FitLoop::resume(const State* own) {
       break;
   }
   if (const State* stop = entry(resume_state_, "should_stop")) {
-    core_.should_stop = stop->as_bool();
+    core_.should_stop = stop->as_bool() && core_.request.keep_stop_request;
     if (core_.should_stop) {
       log_info(
           "[Trainer.fit] the run that was saved had been asked to stop, and so "
-          "is this one");
+          "is this one; .keep_stop_request = false trains on");
     }
   }
 }
@@ -153,8 +170,24 @@ bool FitLoop::resumes_inside_epoch() const {
   }
 }
 
+// Whether the run that was saved had still to come to its own end.
+bool FitLoop::resumes_an_open_fit() const {
+  if (!resume_state_) return false;
+  if (resume_at_ == ResumeAt::kEpochEnd) return true;
+  const State* over = entry(resume_state_, "is_over");
+  return resume_at_ == ResumeAt::kNewEpoch && over != nullptr &&
+         !over->as_bool();
+}
+
+// A fit before may have ended with an exception, and its epoch begins again.
+void FitLoop::drop_open_epoch() {
+  for (Counts* counts :
+       {&core_.progress.epochs.current, &core_.progress.epochs.total}) {
+    counts->ready = counts->started = counts->processed;
+  }
+}
+
 void FitLoop::resume_loader() {
-  if (resume_at_ == ResumeAt::kNowhere) return;
   if (const State* epoch = entry(resume_state_, "loaded_in_epoch")) {
     if (!epoch->is_none()) loaded_in_epoch_ = epoch->as_int();
   }
@@ -163,7 +196,9 @@ void FitLoop::resume_loader() {
   }
   const bool inside = resumes_inside_epoch();
   if (const State* loader = entry(resume_state_, "loader")) {
-    fetcher_->load_state(*loader, !inside);
+    const State* fresh = entry(resume_state_, "pass_is_fresh");
+    const bool begun = fresh == nullptr || !fresh->as_bool();
+    fetcher_->load_state(*loader, !inside && begun);
   } else if (inside) {
     // Another program's file: the counters alone know.
     const BatchProgress& batches = core_.progress.batches;
@@ -204,17 +239,32 @@ void FitLoop::resume_settings() {
 }
 
 void FitLoop::resume_rest() {
-  if (resumes_inside_epoch()) resume_settings();
-  if (const State* gradients = entry(resume_state_, "gradients")) {
-    const at::NoGradGuard no_grad;
-    for (auto& item : core_.module->named_parameters()) {
-      const State* saved = gradients->find(std::string_view(item.key()));
-      if (saved == nullptr) continue;
-      item.value().mutable_grad() =
-          saved->as_tensor().to(item.value().options()).clone();
-    }
+  const Checkpoints& file = core_.checkpoints;
+  if (resumes_inside_epoch()) {
+    file.take_back("what callbacks had set", [&] { resume_settings(); });
   }
-  if (const State* rng = entry(resume_state_, "rng")) load_rng_state(*rng);
+  file.take_back("the gradients", [&] { resume_gradients(); });
+  const State* rng = entry(resume_state_, "rng");
+  if (rng == nullptr) return;
+  file.take_back("the random numbers' state", [&] { load_rng_state(*rng); });
+}
+
+void FitLoop::resume_gradients() {
+  const State* gradients = entry(resume_state_, "gradients");
+  if (gradients == nullptr) return;
+  const at::NoGradGuard no_grad;
+  for (auto& item : core_.module->named_parameters()) {
+    const State* saved = gradients->find(std::string_view(item.key()));
+    if (saved == nullptr) continue;
+    const at::Tensor& gradient = saved->as_tensor();
+    if (gradient.sizes() != item.value().sizes()) {
+      throw CheckpointError({.where = item.key(),
+                             .what = "the gradient has another shape",
+                             .got = shape_text(gradient.sizes()),
+                             .expected = shape_text(item.value().sizes())});
+    }
+    item.value().mutable_grad() = gradient.to(item.value().options()).clone();
+  }
 }
 
 // The hooks at the end of the epoch have run, and what follows them hasn't.
@@ -223,7 +273,7 @@ void FitLoop::finish_saved_epoch() {
     core_.progress.epochs.increment_completed();
     return;
   }
-  resume_log();
+  core_.checkpoints.take_back("what was logged", [&] { resume_log(); });
   core_.log.deliver_only_to(core_.resumed_loggers);
   close_epoch();
   core_.log.deliver_to_all();
@@ -231,7 +281,9 @@ void FitLoop::finish_saved_epoch() {
 
 // on_train_start has run.
 void FitLoop::go_on() {
-  if (resumes_inside_epoch()) resume_log();
+  if (resume_at_ != ResumeAt::kEpochEnd) {
+    core_.checkpoints.take_back("what was logged", [&] { resume_log(); });
+  }
   resume_rest();
   resumed_own_ = resume_state_.has_value();
   resume_state_.reset();

@@ -77,7 +77,13 @@ State Scalar::state() const {
 }
 
 Scalar Scalar::of(const State& state) {
-  if (state.is_tensor()) return {.number = 0, .tensor = state.as_tensor()};
+  if (state.is_tensor()) {
+    const at::Tensor& tensor = state.as_tensor();
+    if (tensor.numel() == 1) return {.number = 0, .tensor = tensor};
+    throw CheckpointError({.where = "Trainer.fit",
+                           .what = "a logged value is no single number",
+                           .got = std::to_string(tensor.numel()) + " numbers"});
+  }
   return {.number = state.as_double()};
 }
 

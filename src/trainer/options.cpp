@@ -138,6 +138,17 @@ void check_numbers(const TrainerOptions& o) {
   if (o.max_time && o.max_time->time() < std::chrono::nanoseconds(0)) {
     refuse("max_time", "a negative time", "a time");
   }
+  const PreemptionOptions& p = o.preemption;
+  if (p.grace_time && p.grace_time->time() <= std::chrono::nanoseconds(0)) {
+    refuse("preemption.grace_time", "no time", "more than none");
+  }
+  if (p.requeue_signal <= 0 || p.requeue_signal > 64 ||
+      p.requeue_signal == SIGKILL || p.requeue_signal == SIGSTOP ||
+      p.requeue_signal == SIGINT || p.requeue_signal == SIGTERM) {
+    refuse("preemption.requeue_signal", signal_name(p.requeue_signal),
+           "a signal that can be caught, such as SIGUSR1, and neither SIGINT "
+           "nor SIGTERM");
+  }
   if (o.gradient_clip_val && std::isnan(*o.gradient_clip_val)) {
     refuse("gradient_clip_val", "nan", "a number");
   }

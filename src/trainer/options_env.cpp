@@ -226,6 +226,7 @@ void apply_environment(TrainerOptions& options) {
   BOLT_FIELD(default_root_dir);
   BOLT_FIELD(enable_autolog_hparams);
   BOLT_FIELD(model_registry);
+  BOLT_FIELD(stop_on_checkpoint_error);
 #undef BOLT_FIELD
 }
 

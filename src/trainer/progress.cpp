@@ -1,4 +1,7 @@
+#include <torchbolt/core/error.h>
 #include <torchbolt/trainer/progress.h>
+
+#include <string>
 
 namespace bolt {
 namespace {
@@ -12,16 +15,24 @@ State counts_state(const Counts& counts, CountKinds kinds) {
   return state;
 }
 
+int64_t count_of(const State& state, const char* key) {
+  const int64_t count = state.at(key).as_int();
+  if (count >= 0) return count;
+  throw CheckpointError({.where = key,
+                         .what = "a count is negative",
+                         .got = std::to_string(count)});
+}
+
 Counts counts_of(const State& state, CountKinds kinds) {
   Counts counts;
-  counts.ready = state.at("ready").as_int();
+  counts.ready = count_of(state, "ready");
   if (kinds != CountKinds::kReadyCompleted) {
-    counts.started = state.at("started").as_int();
+    counts.started = count_of(state, "started");
   }
   if (kinds == CountKinds::kAll) {
-    counts.processed = state.at("processed").as_int();
+    counts.processed = count_of(state, "processed");
   }
-  counts.completed = state.at("completed").as_int();
+  counts.completed = count_of(state, "completed");
   return counts;
 }
 
@@ -81,7 +92,7 @@ State FitProgress::state() const {
 
 void FitProgress::load_state(const State& state) {
   batches_that_stepped =
-      state.at("epoch_loop.state_dict").at("_batches_that_stepped").as_int();
+      count_of(state.at("epoch_loop.state_dict"), "_batches_that_stepped");
   batches.load_state(state.at("epoch_loop.batch_progress"));
   schedulers.load_state(state.at("epoch_loop.scheduler_progress"));
   const State& optimizer =

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/attempts.h"
+#include "distributed/slurm.h"
 #include "engine/default_dtype.h"
 #include "trainer/checks.h"
 #include "trainer/core.h"
@@ -56,6 +57,7 @@ void TrainerCore::run(Stage of, RunningStage running, RunRequest what,
                       Body body) {
   refuse_nested(of, *what.module);
   if (of == Stage::kFit) should_stop = forward_only = false;
+  failure_ = LoggerStatus::kFailed;
   function = of;
   stage = running;
   status = RunStatus::kRunning;
@@ -244,12 +246,14 @@ void TrainerCore::start_loggers() {
   for (std::size_t k = 0; k < log.loggers.size(); ++k) {
     Logger& logger = *log.loggers[k];
     if (states == nullptr || k >= states->size()) continue;
-    const State& saved = states->items()[k];
-    if (saved.at("state").is_none() ||
-        saved.at("class").as_string() != type_name(typeid(logger))) {
-      continue;
-    }
-    if (logger.resume(saved.at("state"))) resumed_loggers.push_back(&logger);
+    checkpoints.take_back("the logger's place", [&] {
+      const State& saved = states->items()[k];
+      const bool is_same =
+          saved.at("class").as_string() == type_name(typeid(logger));
+      const State& state = saved.at("state");
+      if (!is_same || state.is_none() || !logger.resume(state)) return;
+      resumed_loggers.push_back(&logger);
+    });
   }
   for (const auto& logger : log.loggers) logger->start();
   check_log_dirs(log.loggers);
@@ -296,7 +300,42 @@ void TrainerCore::log_hyperparameters() {
 void TrainerCore::start_signals() {
   signals_ =
       options.seams.signals ? options.seams.signals() : make_signal_source();
-  signals_->start({SIGINT, SIGTERM});
+  const PreemptionOptions& preemption = options.preemption;
+  watched_ = {SIGINT, SIGTERM};
+  if (*function == Stage::kFit) watched_.push_back(preemption.requeue_signal);
+  signals_->start(watched_, preemption.grace_time
+                                ? std::optional(preemption.grace_time->time())
+                                : std::nullopt);
+}
+
+// The system may give the process little time, so that what is to be saved
+// comes before all else.
+void TrainerCore::leave(int signal) {
+  if (signal != SIGINT && *function == Stage::kFit && !options.fast_dev_run &&
+      stage != RunningStage::kSanityCheck && options.preemption.save &&
+      options.enable_checkpointing.value_or(true)) {
+    try {
+      save_for_requeue(signal);
+    } catch (const std::exception& error) {
+      log_message(LogLevel::kError,
+                  "[Trainer.fit] " + signal_name(signal) +
+                      ": the run can't be saved: " + error.what());
+    }
+  }
+  throw Interrupted(signal);
+}
+
+void TrainerCore::save_for_requeue(int signal) {
+  log_info("[Trainer.fit] " + signal_name(signal) + ": the run is saved in " +
+           checkpoints.save_for_requeue().string());
+  failure_ = LoggerStatus::kFinished;
+  const std::optional<std::string> job = slurm_job();
+  if (signal != options.preemption.requeue_signal || !job ||
+      !options.preemption.auto_requeue || !fabric.is_global_zero()) {
+    return;
+  }
+  requeue_slurm_job(*job);
+  log_info("[Trainer.fit] job " + *job + " is in the queue again");
 }
 
 // -- after the loop ----------------------------------------------------------
@@ -386,7 +425,7 @@ void TrainerCore::fail(std::exception_ptr error) {
     guarded("on_exception", [&] { data->on_exception(error); });
   }
   for (const auto& logger : log.loggers) {
-    guarded("finalize", [&] { logger->finalize(LoggerStatus::kFailed); });
+    guarded("finalize", [&] { logger->finalize(failure_); });
   }
   guarded("Trainer", [&] { let_go(); });
   end();

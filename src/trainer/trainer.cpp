@@ -14,9 +14,8 @@
 namespace bolt {
 
 Interrupted::Interrupted(int signal)
-    : std::runtime_error(signal == SIGINT
-                             ? "interrupted by Ctrl-C"
-                             : "ended by signal " + std::to_string(signal)),
+    : std::runtime_error(signal == SIGINT ? "interrupted by Ctrl-C"
+                                          : "ended by " + signal_name(signal)),
       signal_(signal) {}
 
 void detail::throw_unknown_hooks(const std::type_info& dynamic_type,

@@ -301,6 +301,22 @@ TEST_F(AbruptEnd, ASecondCtrlCShowsTheCursor) {
   expect_usable(terminal);
 }
 
+TEST_F(AbruptEnd, SigtermIsTheTrainersAlsoWithAHiddenCursor) {
+  Pty terminal(80);
+  const std::string name = terminal_name(terminal);
+  EXPECT_EXIT(
+      {
+        try {
+          fit_and(name, [] { std::raise(SIGTERM); });
+        } catch (const Interrupted& interrupted) {
+          std::exit(interrupted.exit_code());
+        }
+      },
+      ::testing::ExitedWithCode(143), "");
+  ::unsetenv("TORCHBOLT_TEST_TERMINAL");
+  terminal.finish();
+}
+
 TEST_F(AbruptEnd, ExitShowsTheCursor) {
   Pty terminal(80);
   const std::string name = terminal_name(terminal);

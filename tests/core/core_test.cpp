@@ -103,12 +103,12 @@ TEST(Signals, AreCountedFromTheStartAndHandlersComeBack) {
   ::sigaction(SIGTERM, nullptr, &before);
   {
     const auto source = make_signal_source();
-    source->start({SIGTERM});
+    source->start({SIGTERM}, std::nullopt);
     EXPECT_EQ(source->pending(SIGTERM), 0);
     ::raise(SIGTERM);
     EXPECT_EQ(source->pending(SIGTERM), 1);
     const auto later = make_signal_source();
-    later->start({SIGTERM});
+    later->start({SIGTERM}, std::nullopt);
     EXPECT_EQ(later->pending(SIGTERM), 0);
     ::raise(SIGTERM);
     EXPECT_EQ(later->pending(SIGTERM), 1);
@@ -123,7 +123,7 @@ TEST(Signals, ASecondCtrlCEndsTheProcessAtOnce) {
   const pid_t child = ::fork();
   if (child == 0) {
     const auto source = make_signal_source();
-    source->start({SIGINT});
+    source->start({SIGINT}, std::nullopt);
     ::raise(SIGINT);
     if (source->pending(SIGINT) != 1) ::_exit(1);
     ::raise(SIGINT);

@@ -6,7 +6,7 @@ usage: folders.py REPOSITORY
 import pathlib, re, sys
 
 # In the order in which they may use each other; those of one line not at all.
-ORDER = ["core", "state", "data", "optim", "metrics", "checkpoint", "engine", "trainer", "ui", ("callbacks", "loggers")]
+ORDER = ["core", "state", "data", "optim", "distributed", "metrics", "checkpoint", "engine", "trainer", "ui", ("callbacks", "loggers")]
 RANK = {name: k for k, level in enumerate(ORDER) for name in ([level] if isinstance(level, str) else level)}
 INCLUDE = re.compile(r'^\s*#include\s+([<"])([^>"]+)[>"]', re.M)
 

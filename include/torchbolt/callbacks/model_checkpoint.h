@@ -131,6 +131,7 @@ class TORCHBOLT_API ModelCheckpoint : public CheckpointCallback {
       const Trainer& trainer) const override;
   std::vector<std::filesystem::path> other_model_candidates(
       const Trainer& trainer) const override;
+  void forget_missing_files(const Trainer& trainer) override;
   void setup(Trainer& trainer, Module& module, Stage stage) override;
   void on_train_start(Trainer& trainer, Module& module) override;
   void on_train_batch_end(Trainer& trainer, Module& module, const StepOutput&,
@@ -161,6 +162,8 @@ class TORCHBOLT_API ModelCheckpoint : public CheckpointCallback {
             const std::filesystem::path& old);
   bool is_better(double score, double than) const;
   Scores::const_iterator worst() const;
+  void drop(const std::filesystem::path& file, double score);
+  void find_best();
   void find_worst();
   /// `own` may be replaced.
   std::filesystem::path free_path(const Trainer& trainer,
@@ -186,6 +189,8 @@ class TORCHBOLT_API ModelCheckpoint : public CheckpointCallback {
   std::optional<std::chrono::steady_clock::time_point> last_time_{};
   std::optional<double> current_score_{};
   Scores best_k_{};
+  // Those that go when what took their place is written.
+  Scores dropped_{};
   std::filesystem::path kth_path_{};
   std::optional<double> kth_value_{};
   std::filesystem::path best_path_{};

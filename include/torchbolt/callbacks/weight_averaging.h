@@ -55,6 +55,7 @@ class TORCHBOLT_API WeightAveraging : public Callback {
   State state() const override;
   /// Where the next fit begins; inside a fit, at once. Throws CheckpointError,
   /// then, when it is another module's.
+  void on_save_checkpoint(Trainer&, Module&, State& checkpoint) override;
   void load_state(const State& state) override;
 
  protected:

@@ -23,7 +23,8 @@ struct AsyncCheckpointOptions {
 /// Saves and removals happen in the order of their calls, so that an older file
 /// goes only when the newer one is there.
 ///
-/// When one fails, the next save, or teardown, throws what it threw; until then
+/// When one fails, the next `check` (the Trainer calls it after each batch),
+/// save, or teardown throws what it threw; until then
 /// nothing is removed, and what was to be is still there. What a later one
 /// throws while an error waits is only logged. The destructor waits for what
 /// isn't stored yet; it throws nothing, but logs.
@@ -47,6 +48,7 @@ class TORCHBOLT_API AsyncCheckpointIO : public CheckpointIO {
   State load_checkpoint(const std::filesystem::path& path) override;
   /// Later, in its turn.
   void remove_checkpoint(const std::filesystem::path& path) override;
+  void check() override;
   /// Waits, lets go of the memory and the thread, and throws what failed.
   void teardown() override;
 

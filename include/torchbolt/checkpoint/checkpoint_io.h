@@ -38,6 +38,9 @@ class TORCHBOLT_API CheckpointIO {
   virtual State load_checkpoint(const std::filesystem::path& path) = 0;
   /// Removes what is there; nothing happens when nothing is.
   virtual void remove_checkpoint(const std::filesystem::path& path) = 0;
+  /// Throws what storing in the background has failed with. Called after each
+  /// batch: costs next to nothing, and doesn't wait.
+  virtual void check() {}
   /// The run is over: waits for what isn't stored yet, and throws when it
   /// couldn't be. Another run may follow.
   virtual void teardown() {}

@@ -36,6 +36,9 @@ class TORCHBOLT_API CheckpointCallback : public Callback {
     (void)trainer;
     return {};
   }
+  /// A file couldn't be written, and the run goes on: those that aren't there
+  /// are none of its files any more.
+  virtual void forget_missing_files(const Trainer& trainer) { (void)trainer; }
 };
 
 }  // namespace bolt

@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <concepts>
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -105,11 +106,35 @@ enum class Deterministic {
 /// Throws ConfigError for text other than "true", "false", "warn".
 TORCHBOLT_API Deterministic parse_deterministic(std::string_view text);
 
+/// What a fit does when the system tells it to go: SIGTERM (a time limit, a
+/// machine that is needed elsewhere, `kill`) or `requeue_signal`. After the
+/// batch at work it writes hpc_ckpt_<n>.ckpt into `default_root_dir`, before
+/// anything else, then ends with Interrupted. ckpt_path "hpc" or "last" goes on
+/// from there.
+///
+///     // sbatch --signal=USR1@120
+///     bolt::Trainer trainer({.preemption = {.grace_time = 100s}});
+struct PreemptionOptions {
+  /// Writes that checkpoint, unless `enable_checkpointing` is off.
+  bool save = true;
+  /// How long after the signal the process may take. Then it ends, whatever it
+  /// is doing, with exit code 128 + signal; a file that is being written is
+  /// dropped, and those before stay. None: as long as it takes.
+  std::optional<TimeSpan> grace_time{};
+  /// In a SLURM job `requeue_signal` puts the job back into the queue, too
+  /// (`scontrol requeue`), and a fit without a ckpt_path goes on from the
+  /// newest hpc_ckpt_<n>.ckpt.
+  bool auto_requeue = true;
+  /// The signal beside SIGTERM. A program's own handler for SIGUSR1 or SIGUSR2
+  /// stays, and the fit then doesn't hear of it.
+  int requeue_signal = SIGUSR1;
+};
+
 /// What the Trainer takes from its surroundings; tests replace it.
 struct TrainerSeams {
   /// Clock of time limits and intervals; null = the system's.
   const Clock* clock = nullptr;
-  /// Makes what tells of Ctrl-C and SIGTERM; empty = the process's signals.
+  /// Makes what tells of signals; empty = the process's signals.
   std::function<std::unique_ptr<SignalSource>()> signals{};
 };
 
@@ -205,6 +230,12 @@ struct TrainerOptions {
   /// Logs hyper-parameters when a run starts.
   bool enable_autolog_hparams = true;
   std::optional<std::string> model_registry{};
+  /// What a fit does when SIGTERM or SIGUSR1 comes.
+  PreemptionOptions preemption{};
+  /// Whether a checkpoint that can't be written (a full disk, a folder that is
+  /// gone) ends the run. If not, the log says so, the files before stay, and
+  /// training goes on.
+  bool stop_on_checkpoint_error = true;
 
   TrainerSeams seams{};
 };

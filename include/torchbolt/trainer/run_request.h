@@ -36,6 +36,7 @@ struct RunRequest {
   Loaders train{};
   Loaders eval{};
   std::optional<std::string> ckpt_path{};
+  bool keep_stop_request = true;
   /// Whether the caller said which module, or means that of the run before.
   bool module_given = true;
   bool verbose = true;

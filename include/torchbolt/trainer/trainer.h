@@ -25,13 +25,14 @@
 
 namespace bolt {
 
-/// A run ended by Ctrl-C or SIGTERM, between two batches: hooks ran, files are
-/// whole. Catch it in `main` and end with its exit code.
+/// A run ended by a signal, between two batches: Ctrl-C, SIGTERM, or SIGUSR1 in
+/// a fit (see PreemptionOptions). Hooks ran, files are whole. Catch it in
+/// `main` and end with its exit code.
 class TORCHBOLT_API Interrupted : public std::runtime_error {
  public:
   explicit Interrupted(int signal);
   int signal() const { return signal_; }
-  /// 128 + signal: 130 after Ctrl-C, 143 after SIGTERM.
+  /// 128 + signal: 130 after Ctrl-C, 143 after SIGTERM, 138 after SIGUSR1.
   int exit_code() const { return 128 + signal_; }
 
  private:
@@ -44,6 +45,9 @@ struct FitOptions {
   /// checkpoint callbacks would write as their last (none: the fit begins
   /// anew); "best"; or "hpc", the newest hpc_ckpt_<n>.ckpt.
   std::optional<std::string> ckpt_path{};
+  /// Whether a request to stop (EarlyStopping's, say) that was made before the
+  /// checkpoint holds for this fit. false: it trains on.
+  bool keep_stop_request = true;
 };
 
 /// More about one `validate`, `test` or `predict`.
@@ -98,22 +102,17 @@ class TORCHBOLT_API Trainer {
     auto r = detail::request(module);
     r.train = std::move(train);
     r.eval = std::move(val);
-    r.ckpt_path = std::move(options.ckpt_path);
-    run_fit(std::move(r));
+    run_fit(with(std::move(r), options));
   }
   /// Trains on a data module's data.
   template <detail::ModuleClass M, std::derived_from<LightningDataModule> D>
   void fit(M& module, D& data, FitOptions options = {}) {
-    auto r = detail::request(module, data);
-    r.ckpt_path = std::move(options.ckpt_path);
-    run_fit(std::move(r));
+    run_fit(with(detail::request(module, data), options));
   }
   /// Trains on the loaders of the module's own hooks.
   template <detail::ModuleClass M>
   void fit(M& module, FitOptions options = {}) {
-    auto r = detail::request(module);
-    r.ckpt_path = std::move(options.ckpt_path);
-    run_fit(std::move(r));
+    run_fit(with(detail::request(module), options));
   }
   /// The same for a module in a `shared_ptr`, which the Trainer then holds.
   template <detail::ModuleClass M, class... Args>
@@ -362,6 +361,12 @@ class TORCHBOLT_API Trainer {
   }
   /// The module of the run before, and these loaders.
   detail::RunRequest again(Loaders loaders) const;
+  static detail::RunRequest with(detail::RunRequest request,
+                                 FitOptions& options) {
+    request.ckpt_path = std::move(options.ckpt_path);
+    request.keep_stop_request = options.keep_stop_request;
+    return request;
+  }
   static detail::RunRequest with(detail::RunRequest request,
                                  EvaluateOptions& options) {
     request.ckpt_path = std::move(options.ckpt_path);
