@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 scripts/setup.sh build example
 [ -f build/dev/build.ninja ] || cmake --preset dev -DTORCHBOLT_TESTS=OFF \
-  -DTORCHBOLT_BENCHMARKS=OFF >/dev/null
+  -DTORCHBOLT_BENCHMARKS=OFF -DTORCHBOLT_UNITY=ON >/dev/null
 cmake --build build/dev --target fashion_mnist
 mkdir -p build/quickstart
 build/dev/bin/fashion_mnist --out build/quickstart "$@"

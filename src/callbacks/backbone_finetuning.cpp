@@ -12,11 +12,11 @@
 namespace bolt {
 namespace {
 
-constexpr const char* kWho = "BackboneFinetuning";
+constexpr const char* kBackbone = "BackboneFinetuning";
 
 void need_positive(double value, const char* name) {
   if (value > 0 && std::isfinite(value)) return;
-  throw ConfigError({.where = kWho,
+  throw ConfigError({.where = kBackbone,
                      .what = std::string(name) + " is out of range",
                      .got = shortest(value),
                      .expected = "more than 0"});
@@ -28,7 +28,7 @@ BackboneFinetuning::BackboneFinetuning(BackboneFinetuningOptions options)
     : options_(std::move(options)) {
   if (options_.unfreeze_backbone_at_epoch < 0) {
     throw ConfigError(
-        {.where = kWho,
+        {.where = kBackbone,
          .what = "unfreeze_backbone_at_epoch is negative",
          .got = std::to_string(options_.unfreeze_backbone_at_epoch),
          .expected = "at least 0"});
@@ -53,7 +53,7 @@ torch::nn::Module& BackboneFinetuning::backbone_of(Module& module) const {
   }
   const std::string near = did_you_mean(options_.backbone, names);
   throw ConfigError(
-      {.where = kWho,
+      {.where = kBackbone,
        .what = "the module has no submodule of that name",
        .got = "\"" + options_.backbone + "\"",
        .expected = list.empty() ? "register_module(\"backbone\", …)"
@@ -68,7 +68,7 @@ void BackboneFinetuning::freeze_before_training(Module& module) {
 
 void BackboneFinetuning::on_fit_start(Trainer& trainer, Module& module) {
   if (trainer.optimizers().size() != 1) {
-    throw ConfigError({.where = kWho,
+    throw ConfigError({.where = kBackbone,
                        .what = "it adds a parameter group to the optimizer, of "
                                "which there are several",
                        .got = std::to_string(trainer.optimizers().size()),

@@ -13,7 +13,7 @@
 namespace bolt {
 namespace {
 
-constexpr const char* kWho = "DeviceStatsMonitor";
+constexpr const char* kDeviceStats = "DeviceStatsMonitor";
 
 using c10::CachingAllocator::Stat;
 using c10::CachingAllocator::StatArray;
@@ -69,10 +69,10 @@ DeviceStatsMonitor::DeviceStatsMonitor(const DeviceStatsMonitor& other)
       cpu_(std::make_shared<CpuStats>()) {}
 
 void DeviceStatsMonitor::setup(Trainer& trainer, Module&, Stage) {
-  need_logger(trainer, kWho);
+  need_logger(trainer, kDeviceStats);
   const bool on_cpu = trainer.fabric().device().is_cpu();
   if (options_.cpu_stats.value_or(on_cpu) && !cpu_->available()) {
-    throw ConfigError({.where = kWho,
+    throw ConfigError({.where = kDeviceStats,
                        .what = "the processor's use is read from /proc, which "
                                "isn't there",
                        .tip = "set .cpu_stats = false"});
@@ -88,7 +88,7 @@ void DeviceStatsMonitor::setup(Trainer& trainer, Module&, Stage) {
     }
     const std::string near = did_you_mean(key, known);
     throw ConfigError(
-        {.where = kWho,
+        {.where = kDeviceStats,
          .what = "filter_keys names what isn't there",
          .got = "\"" + key + "\"",
          .expected = "some of: " + list,
@@ -106,7 +106,7 @@ void DeviceStatsMonitor::send(Trainer& trainer, const char* hook) {
     if (!options_.filter_keys.empty() && !options_.filter_keys.contains(name)) {
       continue;
     }
-    named[std::string(kWho) + "." + hook + "/" + name] = value;
+    named[std::string(kDeviceStats) + "." + hook + "/" + name] = value;
   }
   if (named.empty()) return;
   const int64_t step = trainer.progress().batches_that_stepped;

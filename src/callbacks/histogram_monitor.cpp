@@ -17,11 +17,11 @@
 namespace bolt {
 namespace {
 
-constexpr const char* kWho = "HistogramMonitor";
+constexpr const char* kHistogram = "HistogramMonitor";
 
 void need_positive(int64_t value, const char* name) {
   if (value >= 1) return;
-  throw ConfigError({.where = kWho,
+  throw ConfigError({.where = kHistogram,
                      .what = std::string(name) + " is too small",
                      .got = std::to_string(value),
                      .expected = "at least 1"});
@@ -34,19 +34,19 @@ HistogramMonitor::HistogramMonitor(HistogramMonitorOptions options)
   need_positive(options_.every_n_steps, "every_n_steps");
   need_positive(options_.bins, "bins");
   if (options_.weights || options_.gradients) return;
-  throw ConfigError({.where = kWho,
+  throw ConfigError({.where = kHistogram,
                      .what = "neither weights nor gradients are to be shown",
                      .expected = "one of them"});
 }
 
 void HistogramMonitor::setup(Trainer& trainer, Module&, Stage stage) {
   if (stage != Stage::kFit) return;
-  need_logger(trainer, kWho);
+  need_logger(trainer, kHistogram);
   const auto& loggers = trainer.loggers();
   const bool kept = std::ranges::any_of(
       loggers, [](const auto& logger) { return logger->logs_histograms(); });
   if (!kept && !options_.scalars) {
-    throw ConfigError({.where = kWho,
+    throw ConfigError({.where = kHistogram,
                        .what = "no logger of the Trainer keeps histograms",
                        .tip = "set .scalars = true, or add a logger that "
                               "overrides log_histogram"});

@@ -14,7 +14,7 @@
 namespace bolt {
 namespace {
 
-constexpr const char* kWho = "PredictionWriter";
+constexpr const char* kPredictionWriter = "PredictionWriter";
 
 // Tensors by name; a prediction that is one tensor has an empty name.
 using Leaves = std::map<std::string, std::vector<at::Tensor>>;
@@ -45,7 +45,7 @@ void add_leaves(const Prediction& prediction, const std::string& name,
       add_leaves(value, below(name, std::to_string(k++)), leaves);
     }
   } else if (!prediction.is_none()) {
-    throw DataError({.where = kWho,
+    throw DataError({.where = kPredictionWriter,
                      .what = "a prediction is no tensor",
                      .got = std::string(to_string(prediction.kind())),
                      .expected = "tensors, or lists, tuples and maps of them",
@@ -58,7 +58,7 @@ at::Tensor joined(const std::vector<at::Tensor>& parts,
   for (const at::Tensor& part : parts) {
     if (part.sizes().slice(1).equals(parts.front().sizes().slice(1))) continue;
     throw DataError(
-        {.where = kWho,
+        {.where = kPredictionWriter,
          .what = "the batches' predictions" +
                  (name.empty() ? "" : " of " + name) +
                  " have different shapes, so that they can't be one array",
@@ -101,7 +101,7 @@ std::string csv_of(const std::map<std::string, at::Tensor>& columns,
   std::vector<at::Tensor> tables;
   for (const auto& [name, tensor] : columns) {
     if (tensor.is_complex()) {
-      throw DataError({.where = kWho,
+      throw DataError({.where = kPredictionWriter,
                        .what = "a table has no complex numbers",
                        .got = name.empty() ? "a complex prediction"
                                            : "\"" + name + "\" is complex",
@@ -110,7 +110,7 @@ std::string csv_of(const std::map<std::string, at::Tensor>& columns,
     }
     const at::Tensor flat = table_of(tensor);
     if (flat.size(0) != static_cast<int64_t>(rows.size())) {
-      throw DataError({.where = kWho,
+      throw DataError({.where = kPredictionWriter,
                        .what = "a table needs one prediction for each sample",
                        .got = std::to_string(flat.size(0)) + " rows",
                        .expected = std::to_string(rows.size()),
@@ -146,7 +146,7 @@ PredictionWriter::PredictionWriter(PredictionWriterOptions options)
       options_(std::move(options)) {
   if (options_.filename.empty() ||
       options_.filename.find('/') != std::string::npos) {
-    throw ConfigError({.where = kWho,
+    throw ConfigError({.where = kPredictionWriter,
                        .what = "filename is no name of a file",
                        .got = "\"" + options_.filename + "\"",
                        .expected = "a name without folders"});

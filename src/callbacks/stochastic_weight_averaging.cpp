@@ -15,11 +15,11 @@
 namespace bolt {
 namespace {
 
-constexpr const char* kWho = "StochasticWeightAveraging";
+constexpr const char* kSwa = "StochasticWeightAveraging";
 
 [[noreturn]] void refuse(std::string what, std::string got,
                          std::string expected, std::string tip = {}) {
-  throw ConfigError({.where = kWho,
+  throw ConfigError({.where = kSwa,
                      .what = std::move(what),
                      .got = std::move(got),
                      .expected = std::move(expected),
@@ -288,7 +288,7 @@ void StochasticWeightAveraging::load_average() {
     if (found == nullptr ||
         !found->as_tensor().sizes().equals(average_[k].sizes())) {
       throw CheckpointError(
-          {.where = kWho,
+          {.where = kSwa,
            .what = "the averaged weights are another module's",
            .got = found == nullptr ? "no " + names_[k]
                                    : names_[k] + " of another shape"});

@@ -18,12 +18,10 @@
 namespace bolt {
 namespace {
 
-using torch::nn::Module;
-
 // A module and those below it, in the order in which they were registered.
 // Not modules(): that needs a module which lives in a shared_ptr.
 struct Node {
-  Module* module;
+  torch::nn::Module* module;
   std::string name;
   int64_t depth;
   std::vector<std::size_t> children{};
@@ -32,17 +30,17 @@ struct Node {
 
 class Tree {
  public:
-  explicit Tree(Module& root) { add(root, "", 0); }
+  explicit Tree(torch::nn::Module& root) { add(root, "", 0); }
 
   std::vector<Node>& nodes() { return nodes_; }
-  std::vector<Module*> modules() const {
-    std::vector<Module*> all;
+  std::vector<torch::nn::Module*> modules() const {
+    std::vector<torch::nn::Module*> all;
     for (const Node& node : nodes_) all.push_back(node.module);
     return all;
   }
 
  private:
-  void add(Module& module, const std::string& name, int64_t depth) {
+  void add(torch::nn::Module& module, const std::string& name, int64_t depth) {
     visited_.insert(&module);
     const std::size_t at = nodes_.size();
     nodes_.push_back({.module = &module, .name = name, .depth = depth});
@@ -56,11 +54,11 @@ class Tree {
   }
 
   std::vector<Node> nodes_{};
-  std::unordered_set<const Module*> visited_{};
+  std::unordered_set<const torch::nn::Module*> visited_{};
 };
 
 // "Linear" for torch::nn::LinearImpl, "Block" for a::Block<b::C>.
-std::string short_type(const Module& module) {
+std::string short_type(const torch::nn::Module& module) {
   std::string name = type_name(typeid(module));
   name = name.substr(0, name.find('<'));
   if (const auto at = name.rfind("::"); at != std::string::npos) {
@@ -72,7 +70,7 @@ std::string short_type(const Module& module) {
 
 // Adds each parameter that isn't among `counted` yet.
 template <class F>
-void for_each_parameter(const Module& module, bool recurse,
+void for_each_parameter(const torch::nn::Module& module, bool recurse,
                         std::unordered_set<const void*>& counted, F&& call) {
   for (const auto& entry : module.named_parameters(false)) {
     const at::Tensor& parameter = entry.value();
@@ -87,7 +85,7 @@ void for_each_parameter(const Module& module, bool recurse,
   }
 }
 
-int64_t count_parameters(const Module& module, bool recurse) {
+int64_t count_parameters(const torch::nn::Module& module, bool recurse) {
   std::unordered_set<const void*> counted;
   int64_t count = 0;
   for_each_parameter(module, recurse, counted,
@@ -98,8 +96,8 @@ int64_t count_parameters(const Module& module, bool recurse) {
 // Eval mode while it lives; then each module is in its own again.
 class EvalMode {
  public:
-  explicit EvalMode(const std::vector<Module*>& modules) {
-    for (Module* module : modules) {
+  explicit EvalMode(const std::vector<torch::nn::Module*>& modules) {
+    for (torch::nn::Module* module : modules) {
       modes_.emplace_back(module, module->is_training());
     }
     modules.front()->eval();
@@ -112,7 +110,7 @@ class EvalMode {
   EvalMode& operator=(const EvalMode&) = delete;
 
  private:
-  std::vector<std::pair<Module*, bool>> modes_{};
+  std::vector<std::pair<torch::nn::Module*, bool>> modes_{};
 };
 
 // In a Sequential, what one gives the next one takes.
@@ -157,7 +155,7 @@ void sum_up(std::vector<Node>& nodes) {
 }
 
 int64_t run(Tree& tree, const std::function<void()>& forward) {
-  const std::vector<Module*> modules = tree.modules();
+  const std::vector<torch::nn::Module*> modules = tree.modules();
   const IsolateRng isolate;
   const at::NoGradGuard no_grad;
   const EvalMode eval(modules);
@@ -169,7 +167,7 @@ int64_t run(Tree& tree, const std::function<void()>& forward) {
   return trace.total_flops();
 }
 
-void count_totals(Module& root, Summary& summary) {
+void count_totals(torch::nn::Module& root, Summary& summary) {
   std::unordered_set<const void*> counted;
   for_each_parameter(root, true, counted, [&](const at::Tensor& p) {
     (p.requires_grad() ? summary.trainable_parameters
@@ -181,7 +179,7 @@ void count_totals(Module& root, Summary& summary) {
 
 }  // namespace
 
-Summary summarize(Module& module, const SummarizeOptions& options) {
+Summary summarize(torch::nn::Module& module, const SummarizeOptions& options) {
   if (options.max_depth < -1) {
     throw ConfigError({.where = "summarize",
                        .what = "max_depth is too small",

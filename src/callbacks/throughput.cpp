@@ -9,8 +9,8 @@
 namespace bolt {
 namespace {
 
-[[noreturn]] void refuse(std::string what, std::string got,
-                         std::string expected) {
+[[noreturn]] void refuse_sample(std::string what, std::string got,
+                                std::string expected) {
   throw ConfigError({.where = "Throughput",
                      .what = std::move(what),
                      .got = std::move(got),
@@ -19,8 +19,8 @@ namespace {
 
 void need_growth(const char* name, double before, double now) {
   if (now > before) return;
-  refuse(std::string(name) + " doesn't grow", shortest(now),
-         "more than " + shortest(before));
+  refuse_sample(std::string(name) + " doesn't grow", shortest(now),
+                "more than " + shortest(before));
 }
 
 void need_growth(const ThroughputCounts& before, const ThroughputCounts& now) {
@@ -38,30 +38,30 @@ void need_growth(const ThroughputCounts& before, const ThroughputCounts& now) {
 Throughput::Throughput(ThroughputOptions options)
     : options_(std::move(options)) {
   if (options_.window_size < 2) {
-    refuse("window_size is too small", std::to_string(options_.window_size),
-           "at least 2");
+    refuse_sample("window_size is too small",
+                  std::to_string(options_.window_size), "at least 2");
   }
   if (options_.world_size < 1) {
-    refuse("world_size is too small", std::to_string(options_.world_size),
-           "at least 1");
+    refuse_sample("world_size is too small",
+                  std::to_string(options_.world_size), "at least 1");
   }
   if (options_.available_flops && !(*options_.available_flops > 0)) {
-    refuse("available_flops is out of range",
-           shortest(*options_.available_flops), "more than 0");
+    refuse_sample("available_flops is out of range",
+                  shortest(*options_.available_flops), "more than 0");
   }
 }
 
 void Throughput::update(const ThroughputCounts& counts) {
   if (!window_.empty()) need_growth(window_.back(), counts);
   if (counts.samples < counts.batches) {
-    refuse("there are fewer samples than batches",
-           std::to_string(counts.samples),
-           "at least " + std::to_string(counts.batches));
+    refuse_sample("there are fewer samples than batches",
+                  std::to_string(counts.samples),
+                  "at least " + std::to_string(counts.batches));
   }
   if (counts.lengths && *counts.lengths < counts.samples) {
-    refuse("there are fewer items than samples",
-           std::to_string(*counts.lengths),
-           "at least " + std::to_string(counts.samples));
+    refuse_sample("there are fewer items than samples",
+                  std::to_string(*counts.lengths),
+                  "at least " + std::to_string(counts.samples));
   }
   window_.push_back(counts);
   if (std::ssize(window_) > options_.window_size) window_.pop_front();

@@ -129,11 +129,12 @@ case_leaks() {
 }
 
 # Both ways to build it from source, and both kinds of library, in one folder, so
-# that it is compiled once.
+# that it is compiled once; in large pieces, which must go together.
 case_from_source() {
   local folder=$work/from_source
   configure "$source/examples/consumer" "$folder" \
     -DTORCHBOLT_FROM=add_subdirectory "-DTORCHBOLT_SOURCE=$source" \
+    -DTORCHBOLT_UNITY=ON \
     -DBUILD_SHARED_LIBS=OFF -DTORCHBOLT_INSTALL=OFF -DTORCHBOLT_TOOLS=OFF
   cmake --build "$folder"
   trains "$folder/consumer"
