@@ -125,17 +125,16 @@ def check_pr_curve(server, run, data):
     labels, scores = numpy.array(data["labels"]), numpy.array(data["scores"])
     assert list(server.json("plugin/pr_curves/tags")[run]) == ["pr"]
     curve, = server.json("plugin/pr_curves/pr_curves", run=run, tag="pr")[run]
-    assert curve["step"] == 5 and len(curve["thresholds"]) == 11
-    for k in range(11):
+    # The server leaves out the last ones, where nothing scores as high.
+    points = len(curve["thresholds"])
+    assert curve["step"] == 5 and points == 1 + int(scores.max() * 10)
+    for k in range(points):
         chosen = scores >= k / 10
         tp, fp = labels[chosen].sum(), (1 - labels[chosen]).sum()
         fn, tn = labels[~chosen].sum(), (1 - labels[~chosen]).sum()
-        got = {name: curve[name] for name in ("true_positives", "false_positives", "true_negatives", "false_negatives")}
-        # Points without a prediction are left out at the end.
-        if k < len(curve["true_positives"]):
-            assert [curve[name][k] for name in got] == [tp, fp, tn, fn], (k, got)
-            assert f32(curve["precision"][k]) == f32(tp / max(1e-7, tp + fp))
-            assert f32(curve["recall"][k]) == f32(tp / max(1e-7, tp + fn))
+        got = [curve[name][k] for name in ("true_positives", "false_positives", "true_negatives", "false_negatives")]
+        assert got == [tp, fp, tn, fn], (k, got)
+        assert f32(curve["precision"][k]) == f32(tp / (tp + fp)) and f32(curve["recall"][k]) == f32(tp / (tp + fn))
 
 
 def check_hparams(server, run):
@@ -209,10 +208,26 @@ for fast in (True, False):
     assert not complaints, complaints
     print(f"load_fast={fast}: all is served")
 
+# A server that has read the steps already, of a run that goes on from an earlier one.
+for fast in (True, False):
+    folder = work / f"live_{fast}"
+    folder.mkdir()
+    trainer = subprocess.Popen([program, folder, "live"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    trainer.stdout.readline()
+    with Server(folder / "runs", fast) as server:
+        wait_for("the first steps", lambda: len(server.scalars("live", "loss")) == 100)
+        trainer.stdin.write("go on\n")
+        trainer.stdin.flush()
+        wait_for("the last step", lambda: server.scalars("live", "loss")[-1][0] == 119)
+        check_scalars(server, "live", {"loss": [(step, step if step < 80 else -step) for step in range(120)]})
+        trainer.stdin.close()
+        trainer.wait(timeout=LONGEST)
+    print(f"load_fast={fast}: a server that runs sees the run go on")
+
 # Programs that read event files by themselves find scalars and histograms too.
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-events = EventAccumulator(str(work / "runs" / "everything"))
+events = EventAccumulator(str(work / "runs" / "everything"), size_guidance={"scalars": 0, "histograms": 0})
 events.Reload()
 assert len(events.Scalars("train/loss")) == 200 and len(events.Histograms("weights")) == 3
 print("EventAccumulator reads it")

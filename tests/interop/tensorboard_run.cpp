@@ -2,6 +2,9 @@
 // FOLDER/expected.json.
 //
 //   tensorboard_run FOLDER
+//   tensorboard_run FOLDER live    logs steps 0 to 99, says so, and on a line
+//   of
+//                                  input goes on from step 80 to 119
 
 #include <torch/torch.h>
 #include <torchbolt/torchbolt.h>
@@ -83,9 +86,9 @@ json everything(const fs::path& folder) {
   const auto image = torch::randint(256, {3, 5, 7}, torch::kByte);
   logger.log_image("picture", image, 0);
   logger.log_image("several", torch::rand({3, 1, 4, 6}), 1);
-  expected["picture"] = std::vector<int>(
-      image.permute({1, 2, 0}).contiguous().const_data_ptr<uint8_t>(),
-      image.permute({1, 2, 0}).contiguous().const_data_ptr<uint8_t>() + 105);
+  const auto pixels = image.permute({1, 2, 0}).contiguous();
+  const auto* first = pixels.const_data_ptr<uint8_t>();
+  expected["picture"] = std::vector<int>(first, first + pixels.numel());
   bolt::write_png(folder / "figure.png", image);
   logger.log_figure("figure", bolt::Figure::read(folder / "figure.png"), 2);
   logger.log_text("note", "some **bold** text, größe <b>no tag</b>", 3);
@@ -134,15 +137,39 @@ void resumed(const fs::path& folder) {
   second.finalize(bolt::LoggerStatus::kSuccess);
 }
 
+void live(const fs::path& folder) {
+  bolt::State state;
+  auto first = logger_of(folder, "live");
+  for (int64_t step = 0; step < 100; ++step) {
+    if (step == 80) state = first.state();
+    first.log_metrics({{"loss", step}}, step);
+  }
+  first.flush();
+  std::printf("logged\n");
+  std::fflush(stdout);
+  std::getchar();
+  auto second = logger_of(folder, "live");
+  if (!second.resume(state)) throw std::runtime_error("it can't go on");
+  for (int64_t step = 80; step < 120; ++step) {
+    second.log_metrics({{"loss", -step}}, step);
+  }
+  second.flush();
+  while (std::getchar() != EOF) continue;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: tensorboard_run FOLDER\n");
+  if (argc != 2 && argc != 3) {
+    std::fprintf(stderr, "usage: tensorboard_run FOLDER [live]\n");
     return 2;
   }
   const fs::path folder = argv[1];
   fs::create_directories(folder);
+  if (argc == 3) {
+    live(folder);
+    return 0;
+  }
   const json expected = everything(folder);
   resumed(folder);
   std::ofstream(folder / "expected.json") << expected;

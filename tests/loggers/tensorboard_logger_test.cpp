@@ -115,7 +115,7 @@ TEST(TensorBoardLogger, GoingOnAgainTakesOutTheFilesBehindToo) {
     ASSERT_TRUE(again.resume(state));
     again.log_metrics({{"loss", 1.0 + run}}, 1);
   }
-  write_atomic(dir.path() / "v" / "events.out.tfevents.9999999999.other",
+  write_atomic(dir.path() / "v" / "events.out.tfevents.9999999990.other",
                "of another program");
   auto last = logger_in(dir);
   ASSERT_TRUE(last.resume(state));
