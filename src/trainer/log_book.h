@@ -3,6 +3,7 @@
 #include <torchbolt/core/log.h>
 #include <torchbolt/trainer/logger.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -60,6 +61,8 @@ class LogBook {
   /// Sends metrics at a step of the loops' own, with the epoch; a metric called
   /// "step" takes the step's place.
   void send(MetricMap metrics, LogPosition position);
+  /// `send(step_metrics(), position)`, without making a map of them each time.
+  void send_step_metrics(LogPosition position);
   /// Sends metrics as they are, at `step`.
   void send_at(const MetricMap& metrics, int64_t step);
   /// `send`, or `send_at` a step, and into the dictionary of what is logged.
@@ -90,6 +93,15 @@ class LogBook {
     only_ = std::move(loggers);
   }
   void deliver_to_all() { only_.reset(); }
+  /// Calls `send` with each logger that values go to.
+  template <class Send>
+  void to_loggers(const Send& send) const {
+    for (const auto& logger : loggers) {
+      const bool left_out =
+          only_ && std::ranges::find(*only_, logger.get()) == only_->end();
+      if (!left_out) send(*logger);
+    }
+  }
 
   std::vector<std::shared_ptr<Logger>> loggers{};
 

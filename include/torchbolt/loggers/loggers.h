@@ -3,3 +3,6 @@
 // All loggers.
 
 #include <torchbolt/loggers/csv_logger.h>
+#include <torchbolt/loggers/file_logger.h>
+#include <torchbolt/loggers/jsonl_logger.h>
+#include <torchbolt/loggers/tensorboard_logger.h>
