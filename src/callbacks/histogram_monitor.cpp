@@ -100,6 +100,7 @@ void HistogramMonitor::send(Trainer& trainer, const std::string& name,
   const Histogram histogram = histogram_of(values, options_.bins);
   const int64_t step = trainer.progress().batches_that_stepped;
   for (const auto& logger : trainer.loggers()) {
+    if (!logger->logs_histograms()) continue;  // setup() has said so
     logger->log_histogram(name, histogram, step);
   }
   if (options_.scalars) send_scalars(trainer, name, histogram);

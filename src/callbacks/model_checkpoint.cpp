@@ -506,6 +506,35 @@ void ModelCheckpoint::to_yaml(fs::path path) const {
   write_atomic(path, text.empty() ? "{}\n" : text);
 }
 
+std::vector<KeptCheckpoint> ModelCheckpoint::kept_checkpoints() const {
+  std::vector<KeptCheckpoint> kept;
+  const auto add = [&](const fs::path& path, std::optional<double> score) {
+    if (path.empty()) return;
+    const auto known = std::ranges::find(kept, path, &KeptCheckpoint::path);
+    if (known == kept.end()) {
+      kept.push_back({.path = path,
+                      .score = score,
+                      .best = path == best_path_,
+                      .last = path == last_saved_ || path == last_path_});
+    }
+  };
+  for (const auto& [path, score] : best_k_) add(path, score);
+  add(best_path_, best_score_);
+  add(last_path_, current_score_);
+  return kept;
+}
+
+State ModelCheckpoint::settings() const {
+  return State::map(
+      {{"monitor", options_.monitor ? State(*options_.monitor) : State()},
+       {"mode", std::string(to_string(options_.mode))},
+       {"save_last", options_.save_last.on()},
+       {"save_top_k", options_.save_top_k},
+       {"save_weights_only", options_.save_weights_only},
+       {"every_n_train_steps", every_n_train_steps_},
+       {"every_n_epochs", every_n_epochs_}});
+}
+
 // -- state -------------------------------------------------------------------
 
 State ModelCheckpoint::state() const {

@@ -213,7 +213,7 @@ void Checkpoints::complete(Waiting& one) {
 
 void Checkpoints::write(const fs::path& path, const State& tree) {
   if (!core_.fabric.is_global_zero()) return;
-  for (const auto& logger : core_.log.loggers) logger->save();
+  for (const auto& logger : core_.log.loggers) logger->flush();
   io_->save_checkpoint(tree, path);
   handed_over_.insert(path);
 }

@@ -110,7 +110,13 @@ class SilentLogger final : public Logger {
  public:
   std::string name() const override { return ""; }
   std::string version() const override { return ""; }
+  bool logs_histograms() const override { return true; }
   void log_metrics(const MetricMap&, int64_t) override {}
+  void log_histogram(std::string_view, const Histogram&, int64_t) override {}
+  void log_image(std::string_view, const at::Tensor&, int64_t) override {}
+  void log_figure(std::string_view, const Figure&, int64_t) override {}
+  void log_text(std::string_view, std::string_view, int64_t) override {}
+  void log_table(std::string_view, const Table&, int64_t) override {}
 };
 
 std::vector<std::shared_ptr<Logger>> make_loggers(

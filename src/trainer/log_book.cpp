@@ -225,13 +225,10 @@ void LogBook::report(const MetricMap& metrics, int64_t step) {
 }
 
 void LogBook::deliver(const MetricMap& metrics, int64_t step) {
-  for (const auto& logger : loggers) {
-    if (only_ && std::ranges::find(*only_, logger.get()) == only_->end()) {
-      continue;
-    }
-    logger->log_metrics(metrics, step);
-    logger->save();
-  }
+  to_loggers([&](Logger& logger) {
+    logger.log_metrics(metrics, step);
+    logger.save();
+  });
 }
 
 MetricMap LogBook::live(const MetricTable& table) {

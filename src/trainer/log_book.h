@@ -3,6 +3,7 @@
 #include <torchbolt/core/log.h>
 #include <torchbolt/trainer/logger.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -90,6 +91,15 @@ class LogBook {
     only_ = std::move(loggers);
   }
   void deliver_to_all() { only_.reset(); }
+  /// Calls `send` with each logger that values go to.
+  template <class Send>
+  void to_loggers(const Send& send) const {
+    for (const auto& logger : loggers) {
+      const bool left_out =
+          only_ && std::ranges::find(*only_, logger.get()) == only_->end();
+      if (!left_out) send(*logger);
+    }
+  }
 
   std::vector<std::shared_ptr<Logger>> loggers{};
 

@@ -7,6 +7,8 @@
 
 #include <functional>
 #include <iostream>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "trainer/core.h"
@@ -85,6 +87,61 @@ void Module::log(std::string_view name, LogValue value,
     return;
   }
   core.log.log(hook_, *this, name, value, options);
+}
+
+namespace {
+
+// Calls `send(logger, step)` with the loggers of a module's Trainer.
+template <class Send>
+void to_loggers(Trainer* trainer, const char* call, const Send& send) {
+  if (trainer == nullptr) {
+    log_warning(std::string("[") + call +
+                "] the module is not part of a run; nothing is logged");
+    return;
+  }
+  detail::TrainerCore& core = detail::TrainerAccess::core(*trainer);
+  if (trainer->sanity_checking()) return;
+  core.log.to_loggers([&](Logger& logger) {
+    send(logger, core.progress.batches_that_stepped);
+  });
+}
+
+}  // namespace
+
+void Module::log_image(std::string_view name, const at::Tensor& image) {
+  to_loggers(trainer_, "log_image", [&](Logger& logger, int64_t step) {
+    logger.log_image(name, image, step);
+  });
+}
+
+void Module::log_figure(std::string_view name, const Figure& figure) {
+  to_loggers(trainer_, "log_figure", [&](Logger& logger, int64_t step) {
+    logger.log_figure(name, figure, step);
+  });
+}
+
+void Module::log_text(std::string_view name, std::string_view text) {
+  to_loggers(trainer_, "log_text", [&](Logger& logger, int64_t step) {
+    logger.log_text(name, text, step);
+  });
+}
+
+void Module::log_table(std::string_view name, const Table& table) {
+  to_loggers(trainer_, "log_table", [&](Logger& logger, int64_t step) {
+    logger.log_table(name, table, step);
+  });
+}
+
+void Module::log_histogram(std::string_view name, const at::Tensor& values,
+                           int64_t bins) {
+  std::optional<Histogram> histogram;  // made where somebody keeps it
+  to_loggers(trainer_, "log_histogram", [&](Logger& logger, int64_t step) {
+    if (!histogram) {
+      histogram =
+          logger.logs_histograms() ? histogram_of(values, bins) : Histogram();
+    }
+    logger.log_histogram(name, *histogram, step);
+  });
 }
 
 void Module::print(std::string_view text) const {

@@ -127,6 +127,9 @@ class TORCHBOLT_API ModelCheckpoint : public CheckpointCallback {
   /// best_k_models.yaml in `dirpath()`.
   void to_yaml(std::filesystem::path path = {}) const;
 
+  std::vector<KeptCheckpoint> kept_checkpoints() const override;
+  int64_t most_kept() const override { return options_.save_top_k; }
+  State settings() const override;
   std::vector<std::filesystem::path> last_model_candidates(
       const Trainer& trainer) const override;
   std::vector<std::filesystem::path> other_model_candidates(

@@ -1,12 +1,25 @@
 #pragma once
 
 #include <torchbolt/export.h>
+#include <torchbolt/state/state.h>
 #include <torchbolt/trainer/callback.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 namespace bolt {
+
+/// A file that a checkpoint callback keeps.
+struct KeptCheckpoint {
+  std::filesystem::path path{};
+  /// Of the metric that it goes by; none without one.
+  std::optional<double> score{};
+  /// Whether it is the best one, and the one written last.
+  bool best = false;
+  bool last = false;
+};
 
 /// A callback that writes checkpoints, as the Trainer sees it: it runs behind
 /// all others, and knows which file `ckpt_path` means by "best" and "last".
@@ -22,6 +35,13 @@ class TORCHBOLT_API CheckpointCallback : public Callback {
   CallbackOrder order() const override { return CallbackOrder::kCheckpoint; }
   /// The file of the best weights; empty: there is none.
   virtual std::filesystem::path best_model_path() const { return {}; }
+  /// The files that it keeps now, each once, the newest at the end.
+  virtual std::vector<KeptCheckpoint> kept_checkpoints() const { return {}; }
+  /// How many it keeps; -1: all.
+  virtual int64_t most_kept() const { return 1; }
+  /// How it chooses them, as a map, for loggers that note it beside a file;
+  /// none: it doesn't say.
+  virtual State settings() const { return {}; }
   /// Whether a fit without a `ckpt_path` goes on from its last file.
   virtual bool resumes_by_itself() const { return false; }
   /// Files of which the newest is the one to go on from.

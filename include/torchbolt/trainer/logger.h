@@ -3,6 +3,7 @@
 #include <torchbolt/core/plugin_handle.h>
 #include <torchbolt/export.h>
 #include <torchbolt/state/state.h>
+#include <torchbolt/trainer/figure.h>
 #include <torchbolt/trainer/histogram.h>
 #include <torchbolt/trainer/log_options.h>
 
@@ -10,6 +11,7 @@
 #include <filesystem>
 #include <initializer_list>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +20,7 @@ namespace bolt {
 
 class CheckpointCallback;
 class Module;
+class Table;
 
 /// How a run ended, as loggers are told.
 enum class LoggerStatus { kSuccess, kFailed, kFinished };
@@ -27,7 +30,12 @@ enum class LoggerStatus { kSuccess, kFailed, kFinished };
 ///
 /// Call sequence of a run: `start` → `log_hyperparams` (where there are any) →
 /// `log_graph` → (`log_metrics` → `save`)* → `finalize`. The same again at each
-/// entry point of the Trainer.
+/// entry point of the Trainer. Pictures and the like come at any moment between
+/// `start` and `finalize`.
+///
+/// Calls take no time that training would miss: a logger keeps what it gets and
+/// writes it on a thread of its own; `flush` waits for that. What can't be
+/// written is said in the log, and doesn't end the run.
 class TORCHBOLT_API Logger {
  public:
   virtual ~Logger() = default;
@@ -54,17 +62,29 @@ class TORCHBOLT_API Logger {
   virtual void log_metrics(const MetricMap& metrics, int64_t step) = 0;
   /// Whether `log_histogram` keeps what it gets; who makes histograms asks.
   virtual bool logs_histograms() const { return false; }
-  /// How values are spread at one point of the x axis. Does nothing unless a
-  /// logger overrides it, and `logs_histograms` with it.
+  /// How values are spread at one point of the x axis. Who overrides it,
+  /// overrides `logs_histograms` with it. This, and what follows to
+  /// `log_table`, says once that nothing is kept, unless a logger overrides it.
   virtual void log_histogram(std::string_view name, const Histogram& histogram,
-                             int64_t step) {
-    (void)name, (void)histogram, (void)step;
-  }
+                             int64_t step);
+  /// A picture, [height, width] or [channels, height, width], or several of one
+  /// size, [n, channels, height, width], on any device; types and values as
+  /// `write_png` takes them. The tensor may be changed once this returns.
+  virtual void log_image(std::string_view name, const at::Tensor& image,
+                         int64_t step);
+  /// A picture that is a file already.
+  virtual void log_figure(std::string_view name, const Figure& figure,
+                          int64_t step);
+  /// Text, which may be Markdown.
+  virtual void log_text(std::string_view name, std::string_view text,
+                        int64_t step);
+  virtual void log_table(std::string_view name, const Table& table,
+                         int64_t step);
   /// Hyper-parameters: a map.
   virtual void log_hyperparams(const State& params) { (void)params; }
   virtual void log_graph(Module& module) { (void)module; }
   /// Where in its run it stands, for a checkpoint; none: it can't go back
-  /// there.
+  /// there. What was logged before is written when it returns.
   virtual State state() const { return {}; }
   /// Goes on, from `start` on, in the run and at the place that `state()` of
   /// the same kind of logger told of: what was logged behind it is taken out,
@@ -75,14 +95,25 @@ class TORCHBOLT_API Logger {
     (void)state;
     return false;
   }
-  /// A callback has written a checkpoint.
+  /// A callback has written a checkpoint; with an asynchronous CheckpointIO it
+  /// may be on its way still, and is there at `finalize`.
   virtual void after_save_checkpoint(const CheckpointCallback& callback) {
     (void)callback;
   }
-  /// Writes out what is buffered.
+  /// Asks for what is buffered to be written soon; waits for nothing.
   virtual void save() {}
-  /// The run is over.
+  /// Waits until all that was logged before is written: to its file, or, where
+  /// the network comes behind that, to the file from which it is sent.
+  virtual void flush() { save(); }
+  /// The run is over: writes what is left.
   virtual void finalize(LoggerStatus status) { (void)status; }
+
+ protected:
+  /// Says, once for each kind ("images") and logger, that it isn't kept.
+  void say_not_kept(const std::string& kind, std::string_view name);
+
+ private:
+  std::set<std::string> said_{};
 };
 
 /// A logger for a Trainer: by value, or as `shared_ptr`.

@@ -25,6 +25,8 @@ namespace bolt {
 
 class Trainer;
 class Module;
+class Table;
+struct Figure;
 struct PartOps;
 namespace detail {
 class LogStore;
@@ -166,6 +168,22 @@ class TORCHBOLT_API Module : public torch::nn::Module {
   void log_dict(Values&& values, const LogOptions& options = {}) {
     for (auto&& [name, value] : values) log(name, value, options);
   }
+
+  /// Sends a picture, a text, … to the loggers of the Trainer, at the step that
+  /// step metrics have now; loggers that don't keep such a thing say so once.
+  /// Nothing is sent in the sanity check. May be called in every hook from
+  /// `setup` on. Shapes and types: see Logger. Of these, `log_histogram` waits
+  /// for the device.
+  ///
+  ///     log_image("samples", bolt::make_grid(images));
+  /// @{
+  void log_image(std::string_view name, const at::Tensor& image);
+  void log_figure(std::string_view name, const Figure& figure);
+  void log_text(std::string_view name, std::string_view text);
+  void log_table(std::string_view name, const Table& table);
+  void log_histogram(std::string_view name, const at::Tensor& values,
+                     int64_t bins = 64);
+  /// @}
 
   /// Writes a line for a person, on rank 0, so that the progress bar stays
   /// whole.
