@@ -3,3 +3,6 @@
 // All loggers.
 
 #include <torchbolt/loggers/csv_logger.h>
+#include <torchbolt/loggers/log_model.h>
+#include <torchbolt/loggers/mlflow_logger.h>
+#include <torchbolt/loggers/mlflow_sync.h>

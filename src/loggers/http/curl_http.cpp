@@ -17,8 +17,9 @@ namespace {
 void start_curl() {
   static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (code != CURLE_OK) {
-    throw Error(
-        {.where = "libcurl", .what = "can't begin", .got = curl_easy_strerror(code)});
+    throw Error({.where = "libcurl",
+                 .what = "can't begin",
+                 .got = curl_easy_strerror(code)});
   }
 }
 
@@ -79,7 +80,8 @@ struct CurlHttp::Handle {
   Handle() {
     start_curl();
     easy = curl_easy_init();
-    if (easy == nullptr) throw Error({.where = "libcurl", .what = "can't begin"});
+    if (easy == nullptr)
+      throw Error({.where = "libcurl", .what = "can't begin"});
   }
   ~Handle() { curl_easy_cleanup(easy); }
 
@@ -177,8 +179,8 @@ HttpReply CurlHttp::send(const HttpRequest& request) {
 
   const CURLcode code = curl_easy_perform(easy);
   if (code != CURLE_OK) {
-    reply.error = received.too_long ? "the answer is too long"
-                  : cancelled_      ? "cancelled"
+    reply.error = received.too_long         ? "the answer is too long"
+                  : cancelled_              ? "cancelled"
                   : handle.error[0] != '\0' ? handle.error
                                             : curl_easy_strerror(code);
     reply.body.clear();

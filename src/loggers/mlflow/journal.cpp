@@ -68,7 +68,8 @@ std::optional<JournalLine> take_line(std::string_view& bytes) {
   const auto number =
       std::from_chars(body.data() + kSeq.size(), last, line.seq);
   if (number.ec != std::errc()) return {};
-  std::string_view rest(number.ptr, static_cast<std::size_t>(last - number.ptr));
+  std::string_view rest(number.ptr,
+                        static_cast<std::size_t>(last - number.ptr));
   if (!rest.starts_with(kOp)) return {};
   rest.remove_prefix(kOp.size());
   const std::size_t quote = rest.find('"');
@@ -122,7 +123,8 @@ void Journal::find_end() {
   }
   const auto whole = static_cast<off_t>(written_);
   if (whole == length) return;
-  const std::string torn = read(written_, static_cast<std::size_t>(length - whole));
+  const std::string torn =
+      read(written_, static_cast<std::size_t>(length - whole));
   if (torn.find('\n') != std::string::npos) {
     // More than one torn line: something damaged the file.
     const std::filesystem::path aside = path_.string() + ".damaged";
@@ -139,8 +141,8 @@ void Journal::find_end() {
 bool Journal::write_out(std::string_view bytes) {
   const uint64_t before = written_;
   while (!bytes.empty()) {
-    const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(),
-                               static_cast<off_t>(written_));
+    const ssize_t n =
+        ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(written_));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
       write_error_ = n < 0 ? errno : ENOSPC;
@@ -219,8 +221,8 @@ void Journal::cut(uint64_t offset) {
   next_seq_ = 0;
   for (uint64_t from = 0; from < written_;) {
     std::string bytes(2 * kMostJournalLine, '\0');
-    const ssize_t n = ::pread(fd_, bytes.data(), bytes.size(),
-                              static_cast<off_t>(from));
+    const ssize_t n =
+        ::pread(fd_, bytes.data(), bytes.size(), static_cast<off_t>(from));
     if (n <= 0) break;
     bytes.resize(static_cast<std::size_t>(n));
     std::string_view rest = bytes;

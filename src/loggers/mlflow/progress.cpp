@@ -14,7 +14,7 @@ namespace {
 using nlohmann::json;
 
 std::filesystem::path path_in(const std::filesystem::path& folder) {
-  return folder / "sent.json";
+  return folder / "mlflow_sent.json";
 }
 
 json read_all(const std::filesystem::path& folder) {
@@ -81,8 +81,8 @@ uint64_t furthest_offered(const std::filesystem::path& folder) {
   const json all = read_all(folder);
   for (const json& server : all["servers"]) {
     if (!server.is_object()) continue;
-    furthest = std::max({furthest, number_at(server, "offered"),
-                         number_at(server, "sent")});
+    furthest = std::max(
+        {furthest, number_at(server, "offered"), number_at(server, "sent")});
   }
   return furthest;
 }

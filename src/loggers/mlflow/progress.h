@@ -6,9 +6,9 @@
 
 namespace bolt::detail {
 
-/// How much of a journal a server has. Kept in "sent.json" beside the journal,
-/// for each server; what is written there never tells of more than the server
-/// has.
+/// How much of a journal a server has. Kept in "mlflow_sent.json" beside the
+/// journal, for each server; what is written there never tells of more than the
+/// server has.
 struct MlflowProgress {
   std::string experiment_id{};
   std::string run_id{};

@@ -20,6 +20,8 @@ constexpr std::size_t kMostMetrics = 500;
 constexpr std::size_t kMostPairs = 100;
 constexpr std::size_t kMostBytes = 256 << 10;
 
+constexpr std::size_t kMostNameSets = 64;
+
 constexpr std::string_view kCount = "\"count\":";
 constexpr std::string_view kEntries = ",\"entries\":[";
 
@@ -117,15 +119,15 @@ void flatten(const State& value, const std::string& name, MlflowPairs& out) {
   if (value.is_map() && value.size() > 0) {
     for (const auto& [key, item] : value.entries()) {
       const auto* n = std::get_if<int64_t>(&key);
-      flatten(item,
-              below(n != nullptr ? std::to_string(*n)
-                                 : std::get<std::string>(key)),
-              out);
+      flatten(
+          item,
+          below(n != nullptr ? std::to_string(*n) : std::get<std::string>(key)),
+          out);
     }
     return;
   }
-  const bool maps = value.is_list() && value.size() > 0 &&
-                    value.items().front().is_map();
+  const bool maps =
+      value.is_list() && value.size() > 0 && value.items().front().is_map();
   if (maps) {
     for (std::size_t k = 0; k < value.size(); ++k) {
       flatten(value.items()[k], below(std::to_string(k)), out);
@@ -179,19 +181,30 @@ const std::string& MlflowRecords::quoted_key(std::string_view name) {
   return keys_.emplace(std::string(name), json_quoted(key(name))).first->second;
 }
 
-void MlflowRecords::metrics(const MetricMap& metrics, const std::string& prefix,
-                            int64_t step, int64_t time_ms) {
+// Rows share their names, of which there are few sets.
+const std::vector<std::string>& MlflowRecords::quoted_keys(const Names& names) {
+  const auto found = keys_of_.find(names);
+  if (found != keys_of_.end()) return found->second;
+  if (keys_of_.size() >= kMostNameSets) keys_of_.clear();
+  std::vector<std::string>& keys = keys_of_[names];
+  for (const std::string& name : *names) {
+    keys.push_back(quoted_key(prefix_.empty() ? name : prefix_ + "-" + name));
+  }
+  return keys;
+}
+
+void MlflowRecords::metrics(const MetricRow& row) {
   Lines lines(*journal_, "metrics", kMostMetrics, Journal::Keep::kIfRoom);
-  const std::string tail = ",\"timestamp\":" + std::to_string(time_ms) +
-                           ",\"step\":" + std::to_string(step) + "}";
+  const std::string tail =
+      ",\"timestamp\":" + std::to_string(std::llround(row.wall_time * 1000)) +
+      ",\"step\":" + std::to_string(row.step) + "}";
+  const std::vector<std::string>& keys = quoted_keys(row.names);
   std::string entry;
-  for (const auto& [name, number] : metrics) {
-    const std::string& quoted =
-        quoted_key(prefix.empty() ? name : prefix + "-" + name);
-    const std::string value = json_number(number);
-    if (!known_.empty() && is_known(quoted, value, step)) continue;
+  for (std::size_t k = 0; k < keys.size(); ++k) {
+    const std::string value = json_number(row.values[k]);
+    if (!known_.empty() && is_known(keys[k], value, row.step)) continue;
     entry = "{\"key\":";
-    entry += quoted;
+    entry += keys[k];
     entry += ",\"value\":";
     entry += value;
     entry += tail;
@@ -214,7 +227,8 @@ void MlflowRecords::add_pairs(std::string_view op, const MlflowPairs& pairs,
     const std::string text = mlflow_value(value, length);
     if (text.size() < value.size()) {
       on_change_("[MLflowLogger] the value of \"" + name + "\" is cut to " +
-                 std::to_string(length) + " characters, of which MLflow takes "
+                 std::to_string(length) +
+                 " characters, of which MLflow takes "
                  "no more");
     }
     lines.add("{\"key\":" + quoted_key(name) + "," + member("value", text) +
@@ -253,10 +267,10 @@ void MlflowRecords::know_points(uint64_t offset) {
       for (const json& entry : *entries) {
         if (!entry.is_object() || !entry.contains("value")) continue;
         const json& value = entry["value"];
-        ++known_[point(json_quoted(text_at(entry, "key")),
-                       value.is_number() ? json_number(value.get<double>())
-                                         : value.dump(),
-                       int_at(entry, "step"))];
+        ++known_[point(
+            json_quoted(text_at(entry, "key")),
+            value.is_number() ? json_number(value.get<double>()) : value.dump(),
+            int_at(entry, "step"))];
       }
     }
     if (rest.size() == bytes.size()) return;

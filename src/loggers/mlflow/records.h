@@ -1,17 +1,18 @@
 #pragma once
 
 #include <torchbolt/state/state.h>
-#include <torchbolt/trainer/log_options.h>
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "loggers/log_queue.h"
 #include "loggers/mlflow/journal.h"
 
 namespace bolt::detail {
@@ -20,12 +21,12 @@ using MlflowPairs = std::vector<std::pair<std::string, std::string>>;
 
 /// The run as its journal's first line describes it.
 struct MlflowRun {
-  std::string key{};         ///< Ours: by it a run is found again on a server.
-  std::string server{};      ///< Without name and password; may be empty.
+  std::string key{};     ///< Ours: by it a run is found again on a server.
+  std::string server{};  ///< Without name and password; may be empty.
   std::string experiment{};
   std::string artifact_location{};
-  std::string name{};        ///< Empty: the server makes one up.
-  std::string run_id{};      ///< Not empty: a run that is there.
+  std::string name{};    ///< Empty: the server makes one up.
+  std::string run_id{};  ///< Not empty: a run that is there.
   std::string user{};
   int64_t start_ms = 0;
   MlflowPairs tags{};
@@ -50,12 +51,14 @@ class MlflowRecords {
  public:
   using OnChange = std::function<void(const std::string& message)>;
 
-  MlflowRecords(Journal& journal, OnChange on_change)
-      : journal_(&journal), on_change_(std::move(on_change)) {}
+  /// `prefix` goes before each metric's name, as "prefix-name".
+  MlflowRecords(Journal& journal, std::string prefix, OnChange on_change)
+      : journal_(&journal),
+        prefix_(std::move(prefix)),
+        on_change_(std::move(on_change)) {}
 
   void run(const MlflowRun& run);
-  void metrics(const MetricMap& metrics, const std::string& prefix,
-               int64_t step, int64_t time_ms);
+  void metrics(const MetricRow& row);
   void params(const MlflowPairs& params);
   void tags(const MlflowPairs& tags);
   void artifact(const MlflowArtifact& artifact);
@@ -72,9 +75,14 @@ class MlflowRecords {
                  std::size_t length);
   bool is_known(std::string_view quoted, std::string_view value, int64_t step);
 
+  using Names = std::shared_ptr<const std::vector<std::string>>;
+  const std::vector<std::string>& quoted_keys(const Names& names);
+
   Journal* journal_;
+  std::string prefix_;
   OnChange on_change_;
   std::map<std::string, std::string, std::less<>> keys_{};
+  std::map<Names, std::vector<std::string>> keys_of_{};
   std::map<std::string, int, std::less<>> known_{};
 };
 

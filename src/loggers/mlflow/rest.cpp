@@ -120,7 +120,8 @@ MlflowReply MlflowRest::call(const char* method, const std::string& path,
                              std::string body) {
   MlflowReply reply = send({.method = method,
                             .url = server_.text() + "/api/2.0/mlflow/" + path,
-                            .body = std::move(body)});
+                            .body = std::move(body),
+                            .timeout = timeout_});
   // Every call answers with an object.
   if (reply.ok() && object_of(reply.http.body).is_null()) distrust(reply);
   return reply;
@@ -169,9 +170,10 @@ MlflowReply MlflowRest::create_run(const std::string& experiment_id,
 MlflowReply MlflowRest::find_run(const std::string& experiment_id,
                                  const std::string& key,
                                  std::optional<MlflowRunInfo>& found) {
-  const json body{{"experiment_ids", {experiment_id}},
-                  {"filter", std::string("tags.`") + kKeyTag + "` = '" + key + "'"},
-                  {"max_results", 1}};
+  const json body{
+      {"experiment_ids", {experiment_id}},
+      {"filter", std::string("tags.`") + kKeyTag + "` = '" + key + "'"},
+      {"max_results", 1}};
   MlflowReply reply = call("POST", "runs/search", dump(body));
   if (!reply.ok()) return reply;
   const json runs = object_of(reply.http.body).value("runs", json());
@@ -181,8 +183,7 @@ MlflowReply MlflowRest::find_run(const std::string& experiment_id,
 
 MlflowReply MlflowRest::get_run(const std::string& run_id,
                                 std::optional<MlflowRunInfo>& found) {
-  MlflowReply reply =
-      call("GET", "runs/get?run_id=" + percent_encoded(run_id));
+  MlflowReply reply = call("GET", "runs/get?run_id=" + percent_encoded(run_id));
   if (!reply.ok()) return reply;
   found = info_of(object_of(reply.http.body).value("run", json()));
   if (found->run_id.empty()) distrust(reply);

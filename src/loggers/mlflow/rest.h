@@ -35,7 +35,9 @@ struct MlflowRunInfo {
 /// such a thing exists.
 class MlflowRest {
  public:
-  MlflowRest(Http& http, Url server) : http_(&http), server_(std::move(server)) {}
+  MlflowRest(Http& http, Url server,
+             std::chrono::milliseconds timeout = std::chrono::seconds(30))
+      : http_(&http), server_(std::move(server)), timeout_(timeout) {}
 
   const Url& server() const { return server_; }
 
@@ -71,6 +73,7 @@ class MlflowRest {
 
   Http* http_;
   Url server_;
+  std::chrono::milliseconds timeout_;
 };
 
 /// Where MLflow's own client finds it, in the environment and in

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace bolt::detail {
+
+/// 32 hexadecimal digits that nobody else has.
+std::string random_name();
+
+/// Files on their way to a server, in the folder of their run, where they stay
+/// as they were, whatever becomes of the original.
+class Staging {
+ public:
+  explicit Staging(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  /// Keeps a file: by a second name for the same content, or where that can't
+  /// be, as a copy. Its path, relative to the folder. Throws Error.
+  std::string keep(const std::filesystem::path& file) const;
+  /// Keeps a content.
+  std::string keep_bytes(std::string_view bytes,
+                         const std::string& extension) const;
+  /// A path in the folder for a file that is to be written, relative to it.
+  std::string new_file(const std::string& extension) const;
+  std::filesystem::path path_of(const std::string& file) const {
+    return folder_ / file;
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+}  // namespace bolt::detail
