@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "loggers/jsonl/json_text.h"
 #include "loggers/mlflow/live_run.h"
 #include "loggers/mlflow/names.h"
 #include "loggers/mlflow/records.h"
@@ -38,7 +39,7 @@ std::string json_table(const Table& table) {
   std::vector<at::Tensor> numbers;
   for (const Table::Column& column : table.columns()) {
     if (!out.ends_with('[')) out += ',';
-    out += detail::json_quoted(column.name);
+    out += detail::json_text(column.name);
     const auto* tensor = std::get_if<at::Tensor>(&column.values);
     numbers.push_back(tensor != nullptr ? tensor->cpu() : at::Tensor());
   }
@@ -50,7 +51,7 @@ std::string json_table(const Table& table) {
       out +=
           numbers[k].defined()
               ? json_cell(numbers[k], row)
-              : detail::json_quoted(std::get<std::vector<std::string>>(
+              : detail::json_text(std::get<std::vector<std::string>>(
                     table.columns()[k].values)[static_cast<std::size_t>(row)]);
     }
     out += ']';
@@ -122,7 +123,7 @@ void MLflowLogger::log_tag(std::string_view key, std::string_view value) {
 
 void MLflowLogger::log_hyperparams(const State& params) {
   run_->post(
-      [pairs = detail::flat_params(params)](detail::MlflowWriter& writer) {
+      [pairs = detail::mlflow_params(params)](detail::MlflowWriter& writer) {
         writer.records.params(pairs);
       });
 }
@@ -155,11 +156,9 @@ void MLflowLogger::log_image(std::string_view name, const at::Tensor& image,
                       path](detail::MlflowWriter& writer) {
     at::Tensor pixels = pending.read();
     if (pixels.dim() == 4) pixels = make_grid(pixels);
-    const std::string file = writer.staging.new_file(".png");
-    write_png(writer.staging.path_of(file), pixels);
-    const std::string twin = writer.staging.keep(writer.staging.path_of(file));
-    writer.add_artifact(path + ".png", file);
-    writer.add_artifact(path + "+compressed.webp", twin);
+    const std::string png = encode_png(pixels, "MLflowLogger");
+    writer.add_content(path + ".png", png);
+    writer.add_content(path + "+compressed.webp", png);
     writer.records.tags({{"mlflow.loggedImages", "True"}});
   });
 }

@@ -4,13 +4,14 @@ started again, and with one that answers as no server should.
 
 usage: check_mlflow.py MLFLOW_RUNS_PROGRAM TORCHBOLT WORK_FOLDER
 """
-import collections, hashlib, http.server, json, math, os, pathlib, shutil, signal, socket, subprocess, sys, threading, time
+import atexit, collections, hashlib, http.server, json, math, os, pathlib, shutil, signal, socket, subprocess, sys, threading, time
 import urllib.request
 
 os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_HTTP_REQUEST_MAX_RETRIES="1", GIT_PYTHON_REFRESH="quiet")
+import mlflow
 from mlflow import MlflowClient
 
-program, torchbolt, work = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
+program, torchbolt, work = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3]).resolve()
 shutil.rmtree(work, ignore_errors=True)
 work.mkdir(parents=True)
 CANARY = "c4n4ry-0f-th3-t3sts"
@@ -48,6 +49,9 @@ class Server:
              "--backend-store-uri", f"sqlite:///{work}/m.db", "--artifacts-destination", f"{work}/art"],
             stdout=self.log, stderr=self.log, start_new_session=True, cwd=work)
         wait_until(lambda: urllib.request.urlopen(self.uri + "/health", timeout=1).status == 200)
+
+        # A check that fails must not leave it behind.
+        atexit.register(lambda it=self.process: it.poll() is None and os.killpg(it.pid, signal.SIGKILL))
 
     def signal(self, number):
         os.killpg(self.process.pid, number)
@@ -206,9 +210,9 @@ def check_training(done):
     assert len(pictures) == 3 and content(run_id, pictures[0])[:4] == b"\x89PNG", names
     assert len([n for n in names if n.endswith("+compressed.webp")]) == 3
     assert found.data.tags["mlflow.loggedImages"] == "True"
-    assert content(run_id, "texts/words/step_3.md") == b"**bold**"
-    assert content(run_id, "figures/plot/step_3.svg") == b"<svg/>"
-    table = client.load_table(found.info.experiment_id, "tables/scores/step_3.json", [run_id])
+    assert content(run_id, "texts/words/step_4.md") == b"**bold**"
+    assert content(run_id, "figures/plot/step_4.svg") == b"<svg/>"
+    table = client.load_table(found.info.experiment_id, "tables/scores/step_4.json", [run_id])
     assert list(table["s"]) == ["a", "b"] and list(table["n"]) == [0, 1]
     assert not list(pathlib.Path(done["folder"]).glob("mlflow_files/*")), "copies stay after the upload"
 
@@ -223,7 +227,8 @@ def check(title):
 
 server = Server()
 server.start()
-client = MlflowClient(server.uri)
+mlflow.set_tracking_uri(server.uri)
+client = MlflowClient()
 
 
 @check("a training, live")

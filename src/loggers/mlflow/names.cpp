@@ -140,22 +140,4 @@ std::string mlflow_value(std::string_view text, std::size_t length) {
   return cut(text, length);
 }
 
-std::string json_quoted(std::string_view text) {
-  std::string out = "\"";
-  while (!text.empty()) {
-    const char32_t point = take(text);
-    if (point == '"' || point == '\\') {
-      out += '\\';
-      out += static_cast<char>(point);
-    } else if (point < 0x20) {
-      char code[8];
-      std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned>(point));
-      out += code;
-    } else {
-      put(point, out);
-    }
-  }
-  return out + '"';
-}
-
 }  // namespace bolt::detail

@@ -19,7 +19,4 @@ std::string mlflow_key(std::string_view name);
 /// At most `length` code points of a text, and what is no UTF-8 as U+FFFD.
 std::string mlflow_value(std::string_view text, std::size_t length);
 
-/// A text as JSON has it, quotes included; what is no UTF-8 as U+FFFD.
-std::string json_quoted(std::string_view text);
-
 }  // namespace bolt::detail

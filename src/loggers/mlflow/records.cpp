@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "loggers/flat_params.h"
+#include "loggers/jsonl/json_text.h"
 #include "loggers/mlflow/names.h"
 
 namespace bolt::detail {
@@ -25,15 +27,8 @@ constexpr std::size_t kMostNameSets = 64;
 constexpr std::string_view kCount = "\"count\":";
 constexpr std::string_view kEntries = ",\"entries\":[";
 
-// As JSON for protobuf: what is no number there is text.
-std::string json_number(double value) {
-  if (std::isnan(value)) return "\"NaN\"";
-  if (std::isinf(value)) return value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
-  return shortest(value);
-}
-
 std::string member(std::string_view name, std::string_view text) {
-  return json_quoted(name) + ":" + json_quoted(text);
+  return json_text(name) + ":" + json_text(text);
 }
 
 // Entries, of which each line takes as many as it may.
@@ -112,31 +107,6 @@ std::string python_text(const State& value) {
   }
 }
 
-void flatten(const State& value, const std::string& name, MlflowPairs& out) {
-  const auto below = [&](const std::string& part) {
-    return name.empty() ? part : name + "/" + part;
-  };
-  if (value.is_map() && value.size() > 0) {
-    for (const auto& [key, item] : value.entries()) {
-      const auto* n = std::get_if<int64_t>(&key);
-      flatten(
-          item,
-          below(n != nullptr ? std::to_string(*n) : std::get<std::string>(key)),
-          out);
-    }
-    return;
-  }
-  const bool maps =
-      value.is_list() && value.size() > 0 && value.items().front().is_map();
-  if (maps) {
-    for (std::size_t k = 0; k < value.size(); ++k) {
-      flatten(value.items()[k], below(std::to_string(k)), out);
-    }
-    return;
-  }
-  out.emplace_back(name, python_text(value));
-}
-
 // Identifies a point: MLflow too takes two with the same for one.
 std::string point(std::string_view quoted, std::string_view value,
                   int64_t step) {
@@ -178,7 +148,7 @@ std::string MlflowRecords::key(std::string_view name) {
 const std::string& MlflowRecords::quoted_key(std::string_view name) {
   const auto found = keys_.find(name);
   if (found != keys_.end()) return found->second;
-  return keys_.emplace(std::string(name), json_quoted(key(name))).first->second;
+  return keys_.emplace(std::string(name), json_text(key(name))).first->second;
 }
 
 // Rows share their names, of which there are few sets.
@@ -268,7 +238,7 @@ void MlflowRecords::know_points(uint64_t offset) {
         if (!entry.is_object() || !entry.contains("value")) continue;
         const json& value = entry["value"];
         ++known_[point(
-            json_quoted(text_at(entry, "key")),
+            json_text(text_at(entry, "key")),
             value.is_number() ? json_number(value.get<double>()) : value.dump(),
             int_at(entry, "step"))];
       }
@@ -278,9 +248,11 @@ void MlflowRecords::know_points(uint64_t offset) {
   }
 }
 
-MlflowPairs flat_params(const State& params) {
+MlflowPairs mlflow_params(const State& params) {
   MlflowPairs out;
-  if (params.is_map() && params.size() > 0) flatten(params, "", out);
+  for (const auto& [name, value] : flat_params(params)) {
+    if (!name.empty()) out.emplace_back(name, python_text(value));
+  }
   return out;
 }
 

@@ -88,7 +88,7 @@ class MlflowRecords {
 
 /// Hyper-parameters as MLflow has them, which knows only text: nested maps
 /// become "a/b", lists of maps "a/0/b", other values are spelled as in Python.
-MlflowPairs flat_params(const State& params);
+MlflowPairs mlflow_params(const State& params);
 
 /// What a line says. None: it isn't of this kind, or not as it should be.
 /// @{

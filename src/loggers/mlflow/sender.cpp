@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "loggers/jsonl/json_text.h"
 #include "loggers/mlflow/names.h"
 
 namespace bolt::detail {
@@ -68,7 +69,7 @@ struct MlflowSender::Batch {
     counts[kind] += more.count;
   }
   std::string body(const std::string& run_id) const {
-    return "{\"run_id\":" + json_quoted(run_id) + ",\"metrics\":[" + lists[0] +
+    return "{\"run_id\":" + json_text(run_id) + ",\"metrics\":[" + lists[0] +
            "],\"params\":[" + lists[1] + "],\"tags\":[" + lists[2] + "]}";
   }
 };
@@ -324,7 +325,7 @@ bool MlflowSender::update_run(const MlflowStatus& status) {
   const MlflowReply reply = rest_.update_run(progress_.run_id, status);
   if (!reply.ok()) {
     if (is_refusal(reply)) {
-      note_rejected("{\"status\":" + json_quoted(status.status) + "}",
+      note_rejected("{\"status\":" + json_text(status.status) + "}",
                     reply.message);
       return true;
     }
@@ -447,7 +448,7 @@ void MlflowSender::note_rejected(std::string_view text,
                                  const std::string& message) {
   const std::filesystem::path path = folder_ / "mlflow_rejected.jsonl";
   std::ofstream file(path, std::ios::app);
-  file << "{\"entry\":" << text << ",\"message\":" << json_quoted(message)
+  file << "{\"entry\":" << text << ",\"message\":" << json_text(message)
        << "}\n";
   int64_t count = 0;
   {
@@ -478,7 +479,7 @@ void MlflowSender::upload() {
     const std::scoped_lock lock(mutex_);
     ++sent_.artifacts;
   } else {
-    note_rejected("{\"artifact\":" + json_quoted(next.artifact.path) + "}",
+    note_rejected("{\"artifact\":" + json_text(next.artifact.path) + "}",
                   reply.message);
   }
   const bool done = reply.ok();

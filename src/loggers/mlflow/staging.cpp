@@ -34,9 +34,9 @@ std::string Staging::keep(const std::filesystem::path& file) const {
   const std::filesystem::path original =
       std::filesystem::canonical(file, error);
   if (!error) {
-    std::filesystem::create_hard_link(original, path_of(kept), error);
+    std::filesystem::create_hard_link(original, folder_ / kept, error);
     if (!error) return kept;
-    std::filesystem::copy_file(original, path_of(kept), error);
+    std::filesystem::copy_file(original, folder_ / kept, error);
   }
   if (error) fail_with("can't keep a copy", file, error.value());
   return kept;
@@ -45,7 +45,7 @@ std::string Staging::keep(const std::filesystem::path& file) const {
 std::string Staging::keep_bytes(std::string_view bytes,
                                 const std::string& extension) const {
   const std::string kept = new_file(extension);
-  AtomicFile file(path_of(kept));
+  AtomicFile file(folder_ / kept);
   file.write(bytes);
   file.commit(false);
   return kept;

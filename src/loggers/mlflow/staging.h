@@ -21,13 +21,11 @@ class Staging {
   /// Keeps a content.
   std::string keep_bytes(std::string_view bytes,
                          const std::string& extension) const;
-  /// A path in the folder for a file that is to be written, relative to it.
-  std::string new_file(const std::string& extension) const;
-  std::filesystem::path path_of(const std::string& file) const {
-    return folder_ / file;
-  }
 
  private:
+  // A path in the folder, relative to it.
+  std::string new_file(const std::string& extension) const;
+
   std::filesystem::path folder_;
 };
 

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "loggers/jsonl/json_text.h"
 #include "loggers/mlflow/names.h"
 #include "loggers/mlflow/progress.h"
 
@@ -50,7 +51,7 @@ void MlflowWriter::add_content(const std::string& path,
 // The newest, as many as a tag holds.
 void MlflowWriter::add_table(const std::string& path, std::string_view json) {
   add_content(path, json);
-  tables_.push_back("{\"path\":" + json_quoted(path) + ",\"type\":\"table\"}");
+  tables_.push_back("{\"path\":" + json_text(path) + ",\"type\":\"table\"}");
   std::string list;
   for (std::size_t k = tables_.size(); k > 0; --k) {
     const std::string& table = tables_[k - 1];
