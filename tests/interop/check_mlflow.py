@@ -4,7 +4,7 @@ started again, and with one that answers as no server should.
 
 usage: check_mlflow.py MLFLOW_RUNS_PROGRAM TORCHBOLT WORK_FOLDER
 """
-import atexit, collections, hashlib, http.server, json, math, os, pathlib, shutil, signal, socket, subprocess, sys, threading, time
+import atexit, collections, hashlib, http.server, json, math, os, pathlib, re, shutil, signal, socket, subprocess, sys, threading, time
 import urllib.request
 
 os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_HTTP_REQUEST_MAX_RETRIES="1", GIT_PYTHON_REFRESH="quiet")
@@ -162,6 +162,10 @@ def sync(*arguments, uri=None, code=0, **env):
     return done.stdout + done.stderr
 
 
+def run_of(said):
+    return re.search(r"/experiments/\d+/runs/(\w+)", said)[1]
+
+
 def points(run_id, key):
     return [(m.step, m.value) for m in sorted(client.get_metric_history(run_id, key), key=lambda m: (m.step, m.timestamp))]
 
@@ -249,7 +253,7 @@ def _():
     assert command + " --tracking-uri URI" in text and done["run_id"] == "", text
     sync(done["folder"], "--tracking-uri", f"http://user:{CANARY}@127.0.0.1:1", code=1)
     said = sync(done["folder"], "--tracking-uri", server.uri)
-    done["run_id"] = said.split("/runs/")[1].split()[0]
+    done["run_id"] = run_of(said)
     check_training(done)
     said = sync(work / "later", uri=server.uri)
     assert ": 0 metrics, 0 params, 0 artifacts" in said and done["run_id"] in said, said
@@ -358,7 +362,7 @@ def _():
     it.process.wait(30)
     it.reader.join()
     said = sync(work / "killed", uri=server.uri)
-    run_id = said.split("/runs/")[1].split()[0]
+    run_id = run_of(said)
     assert client.get_run(run_id).info.status == "KILLED"
     got = points(run_id, "m3")
     assert len(got) > 100 and [s for s, _ in got] == list(range(len(got)))
@@ -388,7 +392,7 @@ def _():
     assert f"torchbolt mlflow sync {done['folder']}" in text, text
     sync(done["folder"], "--timeout", 1, code=1)
     server.start()
-    run_id = sync(done["folder"]).split("/runs/")[1].split()[0]
+    run_id = run_of(sync(done["folder"]))
     check_steps(run_id, 20)
 
 

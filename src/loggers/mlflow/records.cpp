@@ -27,6 +27,9 @@ constexpr std::size_t kMostNameSets = 64;
 constexpr std::string_view kCount = "\"count\":";
 constexpr std::string_view kEntries = ",\"entries\":[";
 
+// For a message: any bytes as text.
+std::string shown(std::string_view name) { return mlflow_value(name, 100); }
+
 std::string member(std::string_view name, std::string_view text) {
   return json_text(name) + ":" + json_text(text);
 }
@@ -139,8 +142,8 @@ void MlflowRecords::run(const MlflowRun& run) {
 std::string MlflowRecords::key(std::string_view name) {
   std::string taken = mlflow_key(name);
   if (taken != name) {
-    on_change_("[MLflowLogger] MLflow takes no name like \"" +
-               std::string(name) + "\"; it is logged as \"" + taken + "\"");
+    on_change_("[MLflowLogger] MLflow takes no name like \"" + shown(name) +
+               "\"; it is logged as \"" + taken + "\"");
   }
   return taken;
 }
@@ -196,8 +199,8 @@ void MlflowRecords::add_pairs(std::string_view op, const MlflowPairs& pairs,
   for (const auto& [name, value] : pairs) {
     const std::string text = mlflow_value(value, length);
     if (text.size() < value.size()) {
-      on_change_("[MLflowLogger] the value of \"" + name + "\" is cut to " +
-                 std::to_string(length) +
+      on_change_("[MLflowLogger] the value of \"" + shown(name) +
+                 "\" is cut to " + std::to_string(length) +
                  " characters, of which MLflow takes "
                  "no more");
     }
