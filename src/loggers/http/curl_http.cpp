@@ -117,6 +117,8 @@ HttpReply CurlHttp::send(const HttpRequest& request) {
   handle.set(CURLOPT_TCP_KEEPALIVE, 1L);
   handle.set(CURLOPT_CONNECTTIMEOUT_MS,
              static_cast<long>(options_.connect_timeout.count()));
+  // Only on a connection of before does curl send a request again.
+  handle.set(CURLOPT_FRESH_CONNECT, request.once ? 1L : 0L);
   if (request.timeout) {
     handle.set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout->count()));
   }

@@ -20,6 +20,9 @@ struct HttpRequest {
   std::optional<std::chrono::milliseconds> timeout = std::chrono::seconds(30);
   /// Whether name, password and token go along.
   bool authorized = true;
+  /// Not to be done twice: never sent a second time by itself, as requests are
+  /// when a connection of before turns out to be closed.
+  bool once = false;
 };
 
 /// What came back.

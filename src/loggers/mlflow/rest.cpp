@@ -117,11 +117,12 @@ MlflowReply MlflowRest::send(const HttpRequest& request) {
 }
 
 MlflowReply MlflowRest::call(const char* method, const std::string& path,
-                             std::string body) {
+                             std::string body, bool once) {
   MlflowReply reply = send({.method = method,
                             .url = server_.text() + "/api/2.0/mlflow/" + path,
                             .body = std::move(body),
-                            .timeout = timeout_});
+                            .timeout = timeout_,
+                            .once = once});
   // Every call answers with an object.
   if (reply.ok() && object_of(reply.http.body).is_null()) distrust(reply);
   return reply;
@@ -160,7 +161,7 @@ MlflowReply MlflowRest::create_run(const std::string& experiment_id,
             {"tags", std::move(tags)}};
   if (!run.name.empty()) body["run_name"] = run.name;
   if (!run.user.empty()) body["user_id"] = run.user;
-  MlflowReply reply = call("POST", "runs/create", dump(body));
+  MlflowReply reply = call("POST", "runs/create", dump(body), true);
   if (!reply.ok()) return reply;
   made = info_of(object_of(reply.http.body).value("run", json()));
   if (made->run_id.empty()) distrust(reply);

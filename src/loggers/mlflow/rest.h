@@ -65,7 +65,7 @@ class MlflowRest {
 
  private:
   MlflowReply call(const char* method, const std::string& path,
-                   std::string body = {});
+                   std::string body = {}, bool once = false);
   MlflowReply send(const HttpRequest& request);
   MlflowReply copy_artifact(const std::filesystem::path& folder,
                             const std::string& path,
