@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <set>
 #include <stdexcept>
@@ -290,7 +291,7 @@ TEST_F(MLflowLoggerTest, AFileIsKeptAsItIs) {
   testing::write_file(dir.path() / "f.txt", "one");
   MLflowLogger logger(options());
   logger.log_artifact(dir.path() / "f.txt", "notes");
-  testing::write_file(dir.path() / "f.txt", "two");
+  std::ofstream(dir.path() / "f.txt") << "two";
   EXPECT_THROW(logger.log_artifact(dir.path() / "none"), Error);
   logger.finalize(LoggerStatus::kSuccess);
   ASSERT_EQ(lines("artifact").size(), 1u);

@@ -210,7 +210,7 @@ void MlflowLiveRun::offer(std::size_t bytes,
 
 std::string MlflowLiveRun::stage(const fs::path& file) {
   open();
-  return writer_->staging.keep(file);
+  return writer_->staging.keep_copy(file);
 }
 
 void MlflowLiveRun::flush() const {
@@ -247,7 +247,8 @@ void MlflowLiveRun::send_checkpoints() {
 
 void MlflowLiveRun::send_checkpoint(const KeptCheckpoint& kept) {
   // Now, before the callback removes it.
-  const std::string file = stage(kept.path);
+  open();
+  const std::string file = writer_->staging.keep_link(kept.path);
   const State metadata =
       State::map({{"score", kept.score ? State(*kept.score) : State()},
                   {"original_filename", kept.path.filename().string()},

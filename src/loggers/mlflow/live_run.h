@@ -41,7 +41,7 @@ class MlflowLiveRun {
   void post(std::function<void(MlflowWriter&)> job);
   void offer(std::size_t bytes, std::function<void(MlflowWriter&)> job);
   /// @}
-  /// Keeps a file as it is now.
+  /// Keeps a copy of a file as it is now.
   std::string stage(const std::filesystem::path& file);
   void take_checkpoints(const CheckpointCallback& callback);
   void flush() const;

@@ -27,19 +27,23 @@ std::string Staging::new_file(const std::string& extension) const {
   return "mlflow_files/" + random_name() + extension;
 }
 
-std::string Staging::keep(const std::filesystem::path& file) const {
+std::string Staging::keep_copy(const std::filesystem::path& file) const {
+  const std::string kept = new_file(file.extension().string());
+  std::error_code error;
+  std::filesystem::copy_file(file, folder_ / kept, error);
+  if (error) fail_with("can't keep a copy", file, error.value());
+  return kept;
+}
+
+std::string Staging::keep_link(const std::filesystem::path& file) const {
   const std::string kept = new_file(file.extension().string());
   std::error_code error;
   // The file itself, where the path is a link to it.
-  const std::filesystem::path original =
-      std::filesystem::canonical(file, error);
+  const auto original = std::filesystem::canonical(file, error);
   if (!error) {
     std::filesystem::create_hard_link(original, folder_ / kept, error);
-    if (!error) return kept;
-    std::filesystem::copy_file(original, folder_ / kept, error);
   }
-  if (error) fail_with("can't keep a copy", file, error.value());
-  return kept;
+  return error ? keep_copy(file) : kept;
 }
 
 std::string Staging::keep_bytes(std::string_view bytes,

@@ -15,9 +15,11 @@ class Staging {
  public:
   explicit Staging(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  /// Keeps a file: by a second name for the same content, or where that can't
-  /// be, as a copy. Its path, relative to the folder. Throws Error.
-  std::string keep(const std::filesystem::path& file) const;
+  /// Keeps a copy of a file. Its path, relative to the folder. Throws Error.
+  std::string keep_copy(const std::filesystem::path& file) const;
+  /// The same for a file that is never changed, only removed or replaced: a
+  /// second name for its content, where that can be.
+  std::string keep_link(const std::filesystem::path& file) const;
   /// Keeps a content.
   std::string keep_bytes(std::string_view bytes,
                          const std::string& extension) const;
