@@ -1,5 +1,7 @@
 #pragma once
 
+#include <torchbolt/export.h>
+
 #include <concepts>
 
 namespace bolt {
@@ -10,7 +12,7 @@ namespace bolt {
 ///
 ///     .log_model = true
 ///     .log_model = bolt::LogModel::all()
-class LogModel {
+class TORCHBOLT_API LogModel {
  public:
   LogModel() = default;
   template <std::same_as<bool> B>

@@ -192,6 +192,12 @@ std::string Journal::read(uint64_t offset, std::size_t most) const {
   // While the end is looked for, all of the file is read.
   std::string bytes;
   if (offset < written_ || waiting_.empty()) {
+    struct stat status{};
+    if (::fstat(fd_, &status) != 0) {
+      fail_with("can't read the journal", path_, errno);
+    }
+    const auto size = static_cast<uint64_t>(status.st_size);
+    most = std::min<uint64_t>(most, size - std::min(size, offset));
     bytes.resize(most);
     std::size_t have = 0;
     while (have < most) {
