@@ -64,6 +64,16 @@ bool sync(const fs::path& folder, const MLflowSyncOptions& options) {
   return result.complete;
 }
 
+// One that fails doesn't keep the others back.
+bool try_sync(const fs::path& folder, const MLflowSyncOptions& options) {
+  try {
+    return sync(folder, options);
+  } catch (const Error& error) {
+    std::fprintf(stderr, "torchbolt: %s\n", error.what());
+    return false;
+  }
+}
+
 void add_sync(CLI::App& mlflow) {
   auto arguments = std::make_shared<SyncArguments>();
   auto* command = mlflow.add_subcommand(
@@ -92,7 +102,7 @@ void add_sync(CLI::App& mlflow) {
     bool complete = true;
     for (const fs::path& folder : arguments->folders) {
       for (const fs::path& run : runs_in(folder)) {
-        complete = sync(run, options) && complete;
+        complete = try_sync(run, options) && complete;
       }
     }
     if (!complete) throw CLI::RuntimeError(1);

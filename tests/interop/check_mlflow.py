@@ -2,9 +2,9 @@
 """What MLflowLogger logs, as a real MLflow server gives it back: through its own client, with a server that is stopped, killed and
 started again, and with one that answers as no server should.
 
-usage: check_mlflow.py MLFLOW_RUNS_PROGRAM TORCHBOLT WORK_FOLDER
+usage: check_mlflow.py MLFLOW_RUNS_PROGRAM TORCHBOLT WORK_FOLDER [KILLS]
 """
-import atexit, collections, concurrent.futures, hashlib, http.server, json, math, os, pathlib, re, shutil, signal, socket, subprocess
+import atexit, collections, concurrent.futures, hashlib, http.server, json, math, os, pathlib, random, re, shutil, signal, socket, subprocess
 import sys, threading, time, urllib.request
 
 os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_HTTP_REQUEST_MAX_RETRIES="1", GIT_PYTHON_REFRESH="quiet")
@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 program, torchbolt, work = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3]).resolve()
 shutil.rmtree(work, ignore_errors=True)
 work.mkdir(parents=True)
+KILLS = int(sys.argv[4]) if len(sys.argv) > 4 else 5
 CANARY = "c4n4ry-0f-th3-t3sts"
 BUILTIN = {"mlflow.user", "mlflow.source.name", "mlflow.source.type", "mlflow.runName", "torchbolt.run"}
 
@@ -138,7 +139,7 @@ class Run:
     def read_errors(self):
         for line in self.process.stderr:
             self.errors.append(line)
-            if line.startswith("begun"):
+            if line.startswith(("begun", "flushed")):
                 self.has_begun.set()
 
     def end(self, timeout=90):
@@ -349,19 +350,25 @@ def _():
         check_steps(json.loads(folder.read_text())["servers"][server.uri]["run_id"], 5)
 
 
-@check("a run that is killed")
+@check("runs that are killed")
 def _():
-    it = Run(None, "steps", work / "killed", 100000, 1, 1)
-    assert it.has_begun.wait(30)
-    time.sleep(0.5)
-    it.process.kill()
-    it.process.wait(30)
-    it.reader.join()
-    said = sync(work / "killed", uri=server.uri)
-    run_id = run_of(said)
-    assert client.get_run(run_id).info.status == "KILLED"
-    got = points(run_id, "m3")
-    assert len(got) > 100 and [s for s, _ in got] == list(range(len(got)))
+    def killed(k):
+        it = Run(None, "flushes", work / f"killed{k}")
+        assert it.has_begun.wait(30)
+        time.sleep(random.uniform(0, 0.3))
+        it.process.kill()
+        it.process.wait(30)
+        it.reader.join()
+        return max(int(line.split()[1]) for line in it.errors if line.startswith("flushed") and line.endswith("\n"))
+
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        flushed = list(pool.map(killed, range(KILLS)))
+    for k, least in enumerate(flushed):
+        said = sync(work / f"killed{k}", "--tracking-uri", server.uri)
+        run_id = run_of(said)
+        assert client.get_run(run_id).info.status == "KILLED"
+        got = points(run_id, "m")
+        assert [s for s, _ in got] == list(range(len(got))) and len(got) >= least, (len(got), least)
 
 
 @check("a server that is stopped, killed, away when a run ends, and started again")

@@ -7,6 +7,8 @@
 //   limits FOLDER            more, longer and stranger than the server takes
 //   steps FOLDER N MS WAIT   N steps, MS apart; waits WAIT seconds for the
 //                            server in the end; says how long steps took
+//   flushes FOLDER           logs and flushes until it is killed; says how far
+//                            it has got
 //   child FOLDER PARENT      a run nested in another
 
 #include <torch/torch.h>
@@ -186,6 +188,18 @@ void steps(const fs::path& folder, int count, int apart_ms, int wait_s) {
   say(logger, {{"p99_us", took[took.size() * 99 / 100]}});
 }
 
+[[noreturn]] void flushes(const fs::path& folder) {
+  bolt::MLflowLogger logger(
+      {.experiment_name = "flushes", .save_dir = folder / "runs"});
+  logger.start();
+  for (int step = 0;; ++step) {
+    logger.log_metrics({{"m", step}}, step);
+    if (step % 10 != 9) continue;
+    logger.flush();
+    std::fprintf(stderr, "flushed %d\n", step + 1);
+  }
+}
+
 void child(const fs::path& folder, const std::string& parent) {
   bolt::MLflowLogger logger({.experiment_name = "train",
                              .run_name = "child",
@@ -211,6 +225,7 @@ int main(int argc, char** argv) {
   if (what == "steps" && argc > 5) {
     steps(folder, number(argv[3]), number(argv[4]), number(argv[5]));
   }
+  if (what == "flushes") flushes(folder);
   if (what == "child" && argc > 3) child(folder, argv[3]);
   return 0;
 }

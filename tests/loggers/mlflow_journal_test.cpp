@@ -1,15 +1,14 @@
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/files.h>
 
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "loggers/mlflow/journal.h"
+#include "support/full_disk.h"
 #include "support/log_capture.h"
 #include "support/temp_dir.h"
 #include "support/write_file.h"
@@ -18,6 +17,7 @@ namespace bolt::detail {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::FullDisk;
 using testing::LogCapture;
 using testing::TempDir;
 
@@ -135,26 +135,6 @@ TEST(MlflowJournal, IsCutForARunThatGoesOn) {
             (std::vector<std::string>{"0 run", "1 metrics", "2 status"}));
 }
 
-// A disk that takes no more than some bytes of a file.
-class FullDisk {
- public:
-  explicit FullDisk(rlim_t bytes) {
-    handler_ = std::signal(SIGXFSZ, SIG_IGN);
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    rlimit now = before_;
-    now.rlim_cur = bytes;
-    ::setrlimit(RLIMIT_FSIZE, &now);
-  }
-  ~FullDisk() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  rlimit before_{};
-  void (*handler_)(int) = nullptr;
-};
-
 TEST(MlflowJournal, KeepsLinesInMemoryWhileTheDiskIsFull) {
   const TempDir dir;
   const fs::path path = dir.path() / "a.jsonl";
@@ -165,6 +145,7 @@ TEST(MlflowJournal, KeepsLinesInMemoryWhileTheDiskIsFull) {
     EXPECT_TRUE(journal.append("metrics", ""));
     EXPECT_TRUE(journal.append("status", ""));
     EXPECT_EQ(journal.write_error(), EFBIG);
+    EXPECT_EQ(journal.waiting(), 2);
     EXPECT_EQ(lines_of(journal),
               (std::vector<std::string>{"0 run", "1 metrics", "2 status"}));
     // No half line.

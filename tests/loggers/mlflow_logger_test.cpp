@@ -15,6 +15,7 @@
 
 #include "loggers/mlflow/journal.h"
 #include "loggers/mlflow/records.h"
+#include "support/full_disk.h"
 #include "support/log_capture.h"
 #include "support/models.h"
 #include "support/temp_dir.h"
@@ -300,6 +301,24 @@ TEST_F(MLflowLoggerTest, AFileIsKeptAsItIs) {
   for (const auto& file : fs::directory_iterator(run() / "mlflow_files")) {
     EXPECT_EQ(read_file(file.path()), "one");
   }
+}
+
+// The run ends as always, and says what is lost.
+TEST_F(MLflowLoggerTest, AFullDiskStopsNothing) {
+  const LogCapture messages;
+  MLflowLogger logger(options());
+  logger.start();
+  logger.log_metrics({{"a", 0}}, 0);
+  logger.flush();
+  {
+    const testing::FullDisk full(fs::file_size(run() / "mlflow.jsonl"));
+    for (int k = 1; k < 10; ++k) logger.log_metrics({{"a", k}}, k);
+    logger.log_text("t", "text", 0);
+    logger.finalize(LoggerStatus::kSuccess);
+  }
+  EXPECT_EQ(lines("metrics").size(), 1u);
+  EXPECT_GE(messages.count("waits in memory"), 1);
+  EXPECT_EQ(messages.count("found no room on the disk and are lost"), 1);
 }
 
 TEST_F(MLflowLoggerTest, SyncSaysWhatItLacks) {

@@ -122,9 +122,11 @@ HttpReply CurlHttp::send(const HttpRequest& request) {
   if (request.timeout) {
     handle.set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout->count()));
   }
-  // A server that stands still.
-  handle.set(CURLOPT_LOW_SPEED_LIMIT, 1000L);
-  handle.set(CURLOPT_LOW_SPEED_TIME, 30L);
+  if (request.stall_timeout) {
+    handle.set(CURLOPT_LOW_SPEED_LIMIT, 1000L);
+    handle.set(CURLOPT_LOW_SPEED_TIME,
+               static_cast<long>(request.stall_timeout->count()));
+  }
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle.error);
   handle.set(CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, &on_progress);

@@ -16,8 +16,10 @@ struct HttpRequest {
   std::string content_type = "application/json";
   /// A file that is the body, instead.
   std::filesystem::path file{};
-  /// For the whole exchange; none: as long as some bytes pass.
+  /// For the whole exchange; none: no limit.
   std::optional<std::chrono::milliseconds> timeout = std::chrono::seconds(30);
+  /// How long next to nothing may pass (1 kB/s); none: no limit.
+  std::optional<std::chrono::seconds> stall_timeout{};
   /// Whether name, password and token go along.
   bool authorized = true;
   /// Not to be done twice: never sent a second time by itself, as requests are

@@ -249,6 +249,11 @@ int64_t Journal::dropped() const {
   return dropped_;
 }
 
+int64_t Journal::waiting() const {
+  const std::scoped_lock lock(mutex_);
+  return std::ranges::count(waiting_, '\n');
+}
+
 int Journal::write_error() const {
   const std::scoped_lock lock(mutex_);
   return write_error_;

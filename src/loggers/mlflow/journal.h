@@ -57,6 +57,8 @@ class Journal {
   const std::filesystem::path& path() const { return path_; }
   /// Lines that found no room.
   int64_t dropped() const;
+  /// Lines that are in memory alone.
+  int64_t waiting() const;
   /// The system's error number of the last write, 0 when it went well.
   int write_error() const;
 

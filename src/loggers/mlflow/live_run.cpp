@@ -160,9 +160,12 @@ void MlflowLiveRun::close(std::chrono::milliseconds wait) {
 }
 
 void MlflowLiveRun::say_end(bool sent) {
-  if (const int64_t lost = writer_->journal.dropped(); lost > 0) {
+  // Where the server has got all, it had them from memory.
+  const int64_t lost =
+      writer_->journal.dropped() + (sent ? 0 : writer_->journal.waiting());
+  if (lost > 0) {
     log_warning("[MLflowLogger] " + std::to_string(lost) +
-                " rows of metrics found no room on the disk and are lost");
+                " of what was logged found no room on the disk and are lost");
   }
   const std::string command = mlflow_sync_command(folder_.path());
   const auto* sender = writer_->session.sender();

@@ -18,6 +18,8 @@ using nlohmann::json;
 
 constexpr const char* kKeyTag = "torchbolt.run";
 constexpr std::size_t kMostMessage = 500;
+constexpr std::chrono::seconds kUploadStall{120};
+constexpr int64_t kPassOnRate = 10 << 20;  // bytes a second
 
 std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -234,10 +236,16 @@ MlflowReply MlflowRest::upload(const std::string& artifact_uri,
                        ", which only the server can reach; start it with "
                        "--artifacts-destination, so that it takes them itself"};
   }
+  // The server may pass the file on before it answers.
+  std::error_code error;
+  const auto size = std::filesystem::file_size(file, error);
+  const auto bytes = static_cast<int64_t>(error ? 0 : size);
   return send({.method = "PUT",
                .url = target.text(),
                .file = file,
                .timeout = {},
+               .stall_timeout =
+                   kUploadStall + std::chrono::seconds(bytes / kPassOnRate),
                .authorized = target.origin() == server_.origin()});
 }
 
