@@ -18,6 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::chrono::milliseconds kMoment{2000};
+
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";
@@ -149,7 +151,7 @@ void MlflowLiveRun::close(std::chrono::milliseconds wait) {
   queue_->finish();
   writer_->journal.flush();
   const bool ends = wait.count() > 0;
-  const bool sent = ends && writer_->session.drain(wait);
+  const bool sent = ends && drain(wait);
   if (const auto* sender = writer_->session.sender()) {
     closed_place_ = sender->place();
   }
@@ -157,6 +159,17 @@ void MlflowLiveRun::close(std::chrono::milliseconds wait) {
   closed_at_ = writer_->journal.size();
   queue_.reset();
   writer_.reset();
+}
+
+// Says that it waits, when that takes longer than a moment.
+bool MlflowLiveRun::drain(std::chrono::milliseconds wait) {
+  if (writer_->session.sender() == nullptr) return false;
+  const auto moment = std::min<std::chrono::milliseconds>(wait, kMoment);
+  if (writer_->session.drain(moment)) return true;
+  if (wait <= moment || writer_->session.has_stopped()) return false;
+  log_info("[MLflowLogger] waiting for " + server_->text() + ", " +
+           std::to_string((wait - moment).count() / 1000) + " s at most");
+  return writer_->session.drain(wait - moment);
 }
 
 void MlflowLiveRun::say_end(bool sent) {

@@ -61,6 +61,7 @@ class MlflowLiveRun {
   void send_checkpoint(const KeptCheckpoint& kept);
   void send_aliases();
   void close(std::chrono::milliseconds wait);
+  bool drain(std::chrono::milliseconds wait);
   void say_end(bool sent);
 
   MLflowLoggerOptions options_;

@@ -82,6 +82,10 @@ MlflowSession::MlflowSession(Journal& journal,
   http_ = std::make_unique<CurlHttp>(mlflow_curl_options(*server));
   sender_ = std::make_unique<MlflowSender>(journal, folder, *http_, *server,
                                            request_timeout());
+}
+
+void MlflowSession::start() {
+  if (sender_ == nullptr || thread_.joinable()) return;
   // Signals are for the other threads.
   sigset_t all, before;
   ::sigfillset(&all);
@@ -113,6 +117,7 @@ void MlflowSession::wake() {
     const std::scoped_lock lock(mutex_);
     woken_ = true;
     idle_ = false;
+    start();
   }
   changed_.notify_all();
 }
@@ -123,10 +128,16 @@ bool MlflowSession::drain(milliseconds most) {
   draining_ = true;
   woken_ = true;
   idle_ = false;
+  start();
   changed_.notify_all();
   changed_.wait_for(lock, most, [this] { return idle_ || stopped_; });
   draining_ = false;
   return idle_;
+}
+
+bool MlflowSession::has_stopped() const {
+  const std::scoped_lock lock(mutex_);
+  return stopped_;
 }
 
 void MlflowSession::run() {

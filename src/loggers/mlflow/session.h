@@ -29,8 +29,8 @@ Url mlflow_server(const std::string& tracking_uri);
 /// The command that sends what a folder's journal still holds.
 std::string mlflow_sync_command(const std::filesystem::path& folder);
 
-/// A journal's sender on a thread of its own. The network is waited for there
-/// alone.
+/// A journal's sender on a thread of its own, which begins with the first
+/// `wake` or `drain`. The network is waited for there alone.
 class MlflowSession {
  public:
   /// `server` none: nothing is sent.
@@ -46,16 +46,19 @@ class MlflowSession {
   /// Waits until the server has all that is in the journal; false when it
   /// hasn't after `most`, or never will.
   bool drain(std::chrono::milliseconds most);
+  /// Nothing more is sent, however long one waits.
+  bool has_stopped() const;
   /// None without a server.
   const MlflowSender* sender() const { return sender_.get(); }
 
  private:
+  void start();
   void run();
 
   int process_;
   std::unique_ptr<CurlHttp> http_{};
   std::unique_ptr<MlflowSender> sender_{};
-  std::mutex mutex_{};
+  mutable std::mutex mutex_{};
   std::condition_variable changed_{};
   bool woken_ = false;
   bool draining_ = false;

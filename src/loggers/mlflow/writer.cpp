@@ -13,11 +13,12 @@
 namespace bolt::detail {
 
 MlflowWriter::MlflowWriter(const std::filesystem::path& folder,
-                           std::string prefix, std::optional<Url> server)
+                           std::string prefix,
+                           MlflowRecords::OnChange on_change,
+                           std::optional<Url> server)
     : folder_(folder),
       journal(mlflow_journal(folder)),
-      records(journal, std::move(prefix),
-              [this](const std::string& text) { once_.warning(text); }),
+      records(journal, std::move(prefix), std::move(on_change)),
       staging(folder),
       session(journal, folder, std::move(server)) {}
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torchbolt/core/log.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -21,8 +19,9 @@ namespace bolt::detail {
 /// Used by the queue's thread; `session` and `journal` by all.
 class MlflowWriter final : public LogWriter {
  public:
+  /// `prefix` and `on_change`: see MlflowRecords.
   MlflowWriter(const std::filesystem::path& folder, std::string prefix,
-               std::optional<Url> server);
+               MlflowRecords::OnChange on_change, std::optional<Url> server);
 
   void write(const MetricRow& row) override;
   void end_batch() override;
@@ -42,7 +41,6 @@ class MlflowWriter final : public LogWriter {
 
  private:
   std::filesystem::path folder_;
-  OnceLog once_{};
   std::vector<std::string> tables_{};
 
  public:
