@@ -85,6 +85,7 @@ TEST(MlflowJournal, IsCutBehindItsLastWholeLine) {
       Journal journal(path);
       ASSERT_EQ(journal.size(), ends[left - 1]) << size;
       journal.append("again", "");
+      ASSERT_EQ(fs::file_size(path), journal.size()) << size;
     }
     const auto lines = lines_in(path);
     ASSERT_EQ(lines.size(), left + 1) << size;

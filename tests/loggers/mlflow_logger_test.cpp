@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <torchbolt/core/files.h>
 #include <torchbolt/loggers/mlflow_logger.h>
 #include <torchbolt/loggers/mlflow_sync.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -244,6 +246,7 @@ TEST_F(MLflowLoggerTest, GoesBackNoFurtherThanTheServer) {
     logger.finalize(LoggerStatus::kFailed);
   }
   const std::string journal = read_file(run() / "mlflow.jsonl");
+  const std::string first = lines("metrics").at(0);
   const std::size_t offered =
       journal.find("\n", journal.find("\"step\":1")) + 1;
   testing::write_file(run() / "mlflow_sent.json",
@@ -255,7 +258,33 @@ TEST_F(MLflowLoggerTest, GoesBackNoFurtherThanTheServer) {
   logger.log_metrics({{"a", 1}}, 1);
   logger.log_metrics({{"a", 2}}, 2);
   logger.finalize(LoggerStatus::kSuccess);
-  EXPECT_EQ(lines("metrics").size(), 2u);
+  ASSERT_EQ(lines("metrics").size(), 2u);
+  EXPECT_EQ(lines("metrics")[0], first);
+}
+
+// A child that was forked off has neither the threads nor the connection.
+TEST_F(MLflowLoggerTest, AForkedChildWritesNothing) {
+  auto all = options();
+  all.tracking_uri = kNobody;
+  all.finalize_timeout = 10ms;
+  MLflowLogger logger(all);
+  logger.log_metrics({{"a", 1}}, 1);
+  logger.flush();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    logger.log_metrics({{"b", 1}}, 1);
+    logger.log_tag("c", "d");
+    logger.flush();
+    logger.finalize(LoggerStatus::kFailed);
+    logger.~MLflowLogger();
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  logger.finalize(LoggerStatus::kSuccess);
+  EXPECT_EQ(lines("metrics").size(), 1u);
+  EXPECT_EQ(lines("status").size(), 1u);
 }
 
 // Checkpoints that the callback has removed since are still there for the

@@ -62,6 +62,12 @@ MlflowLiveRun::MlflowLiveRun(const MLflowLoggerOptions& options)
 }
 
 MlflowLiveRun::~MlflowLiveRun() {
+  if (forked_off()) {
+    // The threads aren't there, and what they hold may be locked.
+    new std::shared_ptr<MlflowWriter>(std::move(writer_));
+    queue_.release();
+    return;
+  }
   try {
     close(std::chrono::milliseconds(0));
   } catch (const std::exception& error) {
@@ -71,7 +77,12 @@ MlflowLiveRun::~MlflowLiveRun() {
 
 // -- opening and closing -----------------------------------------------------
 
+bool MlflowLiveRun::forked_off() const {
+  return writer_ != nullptr && process_ != ::getpid();
+}
+
 void MlflowLiveRun::open() {
+  if (forked_off()) return;
   if (writer_ == nullptr) {
     if (!std::exchange(claimed_, true)) folder_.claim();
     open_journal();
@@ -80,11 +91,14 @@ void MlflowLiveRun::open() {
 }
 
 void MlflowLiveRun::open_journal() {
-  writer_ =
-      std::make_shared<MlflowWriter>(folder_.path(), options_.prefix, server_);
+  writer_ = std::make_shared<MlflowWriter>(
+      folder_.path(), options_.prefix,
+      [once = once_](const std::string& text) { once->warning(text); },
+      server_);
   queue_ = std::make_unique<LogQueue>(writer_,
                                       LogQueueOptions{.who = "MLflowLogger"});
   begun_ = false;
+  process_ = ::getpid();
   const std::string bytes = writer_->journal.read(0, 2 * kMostJournalLine);
   std::string_view rest = bytes;
   const auto line = take_line(rest);
@@ -136,7 +150,7 @@ MlflowRun MlflowLiveRun::description() const {
 }
 
 void MlflowLiveRun::finalize(LoggerStatus status) {
-  if (writer_ == nullptr) return;
+  if (writer_ == nullptr || forked_off()) return;
   send_checkpoints();
   const char* text = status == LoggerStatus::kFailed ? "FAILED" : "FINISHED";
   post([text, now = ms_now()](MlflowWriter& writer) {
@@ -230,7 +244,7 @@ std::string MlflowLiveRun::stage(const fs::path& file) {
 }
 
 void MlflowLiveRun::flush() const {
-  if (queue_ == nullptr) return;
+  if (queue_ == nullptr || forked_off()) return;
   queue_->flush();
   writer_->journal.flush();
 }
@@ -238,7 +252,7 @@ void MlflowLiveRun::flush() const {
 // -- checkpoints -------------------------------------------------------------
 
 void MlflowLiveRun::take_checkpoints(const CheckpointCallback& callback) {
-  if (!options_.log_model.on()) return;
+  if (!options_.log_model.on() || forked_off()) return;
   kept_ = callback.kept_checkpoints();
   checkpoint_settings_ = callback.settings();
   if (options_.log_model.is_all() || callback.most_kept() == -1) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <torchbolt/core/log.h>
 #include <torchbolt/loggers/mlflow_logger.h>
 #include <torchbolt/state/state.h>
 #include <torchbolt/trainer/checkpoint_callback.h>
@@ -23,7 +24,7 @@
 namespace bolt::detail {
 
 /// A logger's run, from one `open` to `finalize`, and again. Used by the
-/// training thread.
+/// training thread. In a process that was forked off, its calls do nothing.
 class MlflowLiveRun {
  public:
   explicit MlflowLiveRun(const MLflowLoggerOptions& options);
@@ -53,6 +54,7 @@ class MlflowLiveRun {
   std::optional<MlflowSender::Place> place() const;
 
  private:
+  bool forked_off() const;
   void open_journal();
   void begin();
   MlflowRun description() const;
@@ -70,10 +72,12 @@ class MlflowLiveRun {
   std::optional<Url> server_{};
   std::string key_{};
   bool claimed_ = false;
+  std::shared_ptr<OnceLog> once_ = std::make_shared<OnceLog>();
   // While it is open.
   std::shared_ptr<MlflowWriter> writer_{};
   std::unique_ptr<LogQueue> queue_{};
   bool begun_ = false;
+  int process_ = 0;
   // What it goes on behind.
   std::optional<uint64_t> rewind_to_{};
   // Of the last time that it was open.
