@@ -1,6 +1,5 @@
 #include "loggers/mlflow/live_run.h"
 
-#include <pwd.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "loggers/mlflow/source.h"
 #include "loggers/yaml.h"
 
 namespace bolt::detail {
@@ -35,17 +35,6 @@ std::string experiment_of(const MLflowLoggerOptions& options) {
 std::string folder_name(std::string name) {
   std::ranges::replace(name, '/', '_');
   return name == "." || name == ".." ? "_" : name;
-}
-
-std::string user_name() {
-  char buffer[4096];
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(::geteuid(), &entry, buffer, sizeof buffer, &found) == 0 &&
-      found != nullptr) {
-    return found->pw_name;
-  }
-  return environment("USER");
 }
 
 int64_t ms_now() { return std::llround(wall_time_now() * 1000); }
@@ -132,12 +121,11 @@ MlflowRun MlflowLiveRun::description() const {
       .run_id = options_.run_id.value_or(environment("MLFLOW_RUN_ID")),
       .user = user_name(),
       .start_ms = ms_now()};
-  std::error_code error;
   std::map<std::string, std::string> tags{
       {"mlflow.user", run.user},
-      {"mlflow.source.name",
-       fs::read_symlink("/proc/self/exe", error).string()},
-      {"mlflow.source.type", "LOCAL"}};
+      {"mlflow.source.name", program_path()},
+      {"mlflow.source.type", "LOCAL"},
+      {"mlflow.source.git.commit", git_commit(".")}};
   for (const auto& [name, value] : options_.tags) tags[name] = value;
   if (options_.run_name) tags.erase("mlflow.runName");
   if (options_.parent_run_id) {
