@@ -25,7 +25,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_until(what, seconds=60):
+def wait_until(what, seconds=120):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
