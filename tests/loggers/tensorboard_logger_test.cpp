@@ -168,6 +168,9 @@ TEST(TensorBoardLogger, HyperparametersComeOnceWithTheirMetricsAndTheEnd) {
   auto logger = logger_in(dir);
   ASSERT_TRUE(logger.resume(state));
   logger.log_hyperparams(params);  // as the Trainer does, in each run
+  const std::size_t before = read_events(dir.path() / "v").size();
+  logger.finalize(LoggerStatus::kFailed);  // nothing came that was new
+  EXPECT_EQ(read_events(dir.path() / "v").size(), before);
   logger.log_metrics({{"loss", 1}}, 11);
   logger.finalize(LoggerStatus::kSuccess);
   logger.finalize(LoggerStatus::kSuccess);
@@ -282,6 +285,8 @@ TEST(TensorBoardLogger, AFolderThatCantBeIsSaidAtTheStart) {
   TensorBoardLogger logger({.save_dir = "/proc/nothing"});
   EXPECT_TRUE(testing::has(testing::message_of<Error>([&] { logger.start(); }),
                            {"/proc/nothing"}));
+  logger.finalize(LoggerStatus::kFailed);
+  EXPECT_THROW(logger.log_metrics({{"loss", 1}}, 0), Error);
 }
 
 TEST(TensorBoardLogger, IsTheDefaultLoggerOfATrainer) {
