@@ -245,6 +245,9 @@ def _():
     found = client.get_run(child["run_id"])
     assert found.info.status == "FAILED" and found.info.run_name == "child"
     assert found.data.tags["mlflow.parentRunId"] == done["run_id"] and found.data.tags["colour"] == "blue"
+    again, _ = run(server.uri, "steps", work / "attached", 3, 1, 30, MLFLOW_RUN_ID=child["run_id"])
+    assert again["run_id"] == child["run_id"]
+    check_steps(child["run_id"], 3)
 
 
 @check("a training without a server, sent later, and again")

@@ -350,6 +350,19 @@ TEST_F(MLflowLoggerTest, AFullDiskStopsNothing) {
   EXPECT_EQ(messages.count("found no room on the disk and are lost"), 1);
 }
 
+// A run that is there already gets the tags, too.
+TEST_F(MLflowLoggerTest, GoesOnWithARunOfTheServer) {
+  auto all = options();
+  all.run_id = "abc";
+  all.tags = {{"team", "a"}};
+  MLflowLogger logger(all);
+  logger.start();
+  logger.finalize(LoggerStatus::kSuccess);
+  EXPECT_NE(lines("run").at(0).find("\"run_id\":\"abc\""), std::string::npos);
+  EXPECT_NE(lines("tags").at(0).find("\"team\""), std::string::npos);
+  EXPECT_EQ(lines("status").size(), 2u);
+}
+
 TEST_F(MLflowLoggerTest, SyncSaysWhatItLacks) {
   EXPECT_THROW(sync_mlflow(dir.path()), Error);
   MLflowLogger logger(options());

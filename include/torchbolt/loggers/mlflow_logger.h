@@ -52,6 +52,9 @@ struct MLflowLoggerOptions {
   std::optional<std::variant<int64_t, std::string>> version{};
   /// How long the end of a run waits for the server.
   std::chrono::milliseconds finalize_timeout = std::chrono::seconds(30);
+  /// An error of writing to the disk ends the run, instead of being said in the
+  /// log. The network never does.
+  bool strict = false;
 };
 
 /// Logs to an MLflow server: metrics, hyper-parameters as params, tags,

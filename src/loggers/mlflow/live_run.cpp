@@ -84,8 +84,9 @@ void MlflowLiveRun::open_journal() {
       folder_.path(), options_.prefix,
       [once = once_](const std::string& text) { once->warning(text); },
       server_);
-  queue_ = std::make_unique<LogQueue>(writer_,
-                                      LogQueueOptions{.who = "MLflowLogger"});
+  queue_ = std::make_unique<LogQueue>(
+      writer_,
+      LogQueueOptions{.who = "MLflowLogger", .strict = options_.strict});
   begun_ = false;
   process_ = ::getpid();
   const std::string bytes = writer_->journal.read(0, 2 * kMostJournalLine);
@@ -101,8 +102,14 @@ void MlflowLiveRun::begin() {
     post([offset = *offset](MlflowWriter& writer) { writer.rewind(offset); });
   }
   if (writer_->journal.size() == 0) {
-    post([run = description()](MlflowWriter& writer) {
+    post([run = description(),
+          tags = MlflowPairs(options_.tags.begin(), options_.tags.end()),
+          now = ms_now()](MlflowWriter& writer) {
       writer.records.run(run);
+      if (run.run_id.empty()) return;
+      // One that is there already: what a new one would begin with.
+      writer.records.tags(tags);
+      writer.records.status({"RUNNING", now});
     });
   } else {
     post([now = ms_now()](MlflowWriter& writer) {
