@@ -6,6 +6,9 @@
 //   loggers --steps    steps of a millisecond with 100 metrics each, without
 //                      loggers and with all that write files, in turns
 //
+// With MLFLOW_TRACKING_URI set, MLflowLogger sends there meanwhile; otherwise
+// it writes its journal.
+//
 // A call leaves the metrics in the logger's queue; writing is another thread's
 // work. A pause between calls gives it time, as training does.
 
@@ -47,6 +50,10 @@ std::shared_ptr<bolt::Logger> make_logger(const std::string& name) {
   if (name == "csv") {
     return std::make_shared<bolt::CSVLogger>(
         bolt::CSVLoggerOptions{.save_dir = scratch()});
+  }
+  if (name == "mlflow") {
+    return std::make_shared<bolt::MLflowLogger>(bolt::MLflowLoggerOptions{
+        .save_dir = scratch(), .finalize_timeout = std::chrono::seconds(1)});
   }
   return std::make_shared<bolt::JSONLLogger>(
       bolt::JSONLLoggerOptions{.save_dir = scratch()});
@@ -157,13 +164,14 @@ void compare_steps() {
   std::vector<double> typical, mean;
   for (int round = 0; round < kRounds; ++round) {
     const Added alone = step_time({});
-    const Added logged = step_time(
-        {make_logger("tensorboard"), make_logger("csv"), make_logger("jsonl")});
+    const Added logged =
+        step_time({make_logger("tensorboard"), make_logger("csv"),
+                   make_logger("jsonl"), make_logger("mlflow")});
     typical.push_back(logged.typical - alone.typical);
     mean.push_back(logged.mean - alone.mean);
   }
   const auto say = [](const char* what, const std::vector<double>& times) {
-    std::printf("%s step: three loggers add %.2f us (%.2f to %.2f)\n", what,
+    std::printf("%s step: four loggers add %.2f us (%.2f to %.2f)\n", what,
                 paired::median(times), paired::quantile(times, 0.25),
                 paired::quantile(times, 0.75));
   };
@@ -185,7 +193,7 @@ int main(int argc, char** argv) {
     std::filesystem::remove_all(scratch());
     return 0;
   }
-  for (const char* name : {"tensorboard", "csv", "jsonl", "copy"}) {
+  for (const char* name : {"tensorboard", "csv", "jsonl", "mlflow", "copy"}) {
     for (const int64_t count : {1, 32, 100}) {
       benchmark::RegisterBenchmark(
           (std::string(name) + "/" + std::to_string(count)).c_str(),

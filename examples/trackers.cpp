@@ -6,6 +6,8 @@
 //   --data DIR   the .gz files; Debian's package dataset-fashion-mnist
 //   tensorboard --logdir trackers/tensorboard      shows it
 //
+// "mlflow" sends to the server in MLFLOW_TRACKING_URI.
+//
 // Ends with a line for each logger, such as
 //
 //   bolt::TensorBoardLogger  trackers/tensorboard/version_0
@@ -88,6 +90,10 @@ std::vector<bolt::LoggerHandle> make_loggers(const Flags& flags) {
       loggers.push_back(bolt::CSVLogger({.save_dir = out, .name = name}));
     } else if (name == "jsonl") {
       loggers.push_back(bolt::JSONLLogger({.save_dir = out, .name = name}));
+    } else if (name == "mlflow") {
+      loggers.push_back(bolt::MLflowLogger({.experiment_name = "fashion-mnist",
+                                            .save_dir = out / name,
+                                            .log_model = true}));
     } else {
       throw std::invalid_argument("there is no logger " + name);
     }

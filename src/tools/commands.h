@@ -12,6 +12,9 @@ namespace bolt::tools {
 /// torchbolt ckpt show|verify|diff|convert|average
 void add_ckpt_command(CLI::App& app);
 
+/// torchbolt mlflow sync
+void add_mlflow_command(CLI::App& app);
+
 /// torchbolt new NAME
 void add_new_command(CLI::App& app);
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Small valid files from which a fuzzer starts.
 
-usage: make_seeds.py ckpt|csv|idx|npy|npz|pickle|safetensors|tfrecord FOLDER
+usage: make_seeds.py ckpt|csv|idx|journal|npy|npz|pickle|safetensors|tfrecord FOLDER
 """
 import gzip, io, json, pathlib, struct, sys, zipfile
 
@@ -74,6 +74,11 @@ seeds = {
             npz(zipfile.ZIP_STORED, True, z=arrays[3])],
     "idx": [idx(8, [2, 3], bytes(range(6))), idx(13, [2], bytes(8)), gzip.compress(idx(11, [2, 1], bytes(4)), mtime=0)],
     "csv": tables,
+    "journal": [
+        b'\1run","version":1,"key":"k","server":"http://u:p@h:1/x","experiment":"e","start_time":1,"tags":[{"key":"a","value":"b"}]',
+        b'\1metrics","count":2,"entries":[{"key":"a","value":0.5,"timestamp":1,"step":0},{"key":"b","value":"NaN","timestamp":1,"step":0}]\n'
+        b'params","count":1,"entries":[{"key":"p","value":"v"}]\nartifact","path":"a","file":"b"\nstatus","status":"RUNNING","time":1',
+        b'\0{"crc":"00000000","seq":0,"op":"run"}\n'],
     "pickle": pickles,
     "ckpt": [ckpt(pickle, _8=bytes(8)) for pickle in pickles],
     "safetensors": [

@@ -153,7 +153,7 @@ case_from_source() {
 case_find_package_shared() {
   consume "$work/installed_shared" find_package_shared \
     -DCMAKE_DISABLE_FIND_PACKAGE_spdlog=ON -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON \
-    -DCMAKE_DISABLE_FIND_PACKAGE_Libdeflate=ON
+    -DCMAKE_DISABLE_FIND_PACKAGE_Libdeflate=ON -DCMAKE_DISABLE_FIND_PACKAGE_CURL=ON
   local libraries
   libraries=$(ldd "$work/find_package_shared/out/bin/consumer")
   grep -q "$work/installed_shared/.*libtorchbolt\.so" <<<"$libraries" ||

@@ -1,0 +1,91 @@
+#include <torchbolt/core/error.h>
+#include <torchbolt/core/log.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/crc32.h"
+#include "fuzz/memory_file.h"
+#include "loggers/http/url.h"
+#include "loggers/mlflow/journal.h"
+#include "loggers/mlflow/names.h"
+#include "loggers/mlflow/records.h"
+
+// The log needs spdlog, which torch's fmt doesn't get on with.
+namespace bolt {
+void log_warning(std::string_view) {}
+}  // namespace bolt
+
+namespace {
+
+using namespace bolt::detail;
+
+// Each line of the text as a line of a journal, with its number and checksum,
+// so that what is in it is looked at.
+std::string with_checksums(std::string_view text) {
+  std::string out;
+  for (int number = 0; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string body = "\",\"seq\":" + std::to_string(number) + ",\"op\":\"" +
+                       std::string(text.substr(0, end));
+    char digits[9];
+    std::snprintf(digits, sizeof digits, "%08x",
+                  crc32(0, body.data(), body.size()));
+    out += std::string("{\"crc\":\"") + digits + body + "}\n";
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+void use(const JournalLine& line) {
+  if (const auto run = read_run(line)) {
+    if (const auto url = parse_url(run->server)) (void)url->origin();
+  }
+  (void)read_artifact(line);
+  (void)read_status(line);
+  (void)read_entries(line);
+}
+
+void use_names(std::string_view text) {
+  const std::string key = mlflow_key(text);
+  if (key.empty() || key.size() > 4 * kMlflowKeyLength) std::abort();
+  if (mlflow_key(key) != key) std::abort();
+  const std::string value = mlflow_value(text, 10);
+  if (mlflow_value(value, 10) != value) std::abort();
+}
+
+}  // namespace
+
+// Any file opens as a journal that ends behind its last whole line, and goes on
+// there. The first byte chooses what the others are.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  use_names(text);
+  if ((data[0] & 1) != 0) text = with_checksums(text);
+  const bolt::testing::MemoryFile file(
+      reinterpret_cast<const uint8_t*>(text.data()), text.size());
+  std::optional<Journal> journal;
+  try {
+    journal.emplace(file.path());
+  } catch (const bolt::Error&) {
+    return 0;  // what is damaged can't be put aside here
+  }
+  const uint64_t end = journal->size();
+  if (end > text.size()) std::abort();
+  if (!journal->append("status", "\"status\":\"FINISHED\"")) std::abort();
+  bool last = false;
+  const std::string bytes = journal->read(0, 2 * kMostJournalLine);
+  std::string_view rest = bytes;
+  while (const auto line = take_line(rest)) {
+    use(*line);
+    last = line->op == "status";
+  }
+  if (!rest.empty() || !last) std::abort();
+  MlflowRecords records(*journal, "", [](const std::string&) {});
+  records.know_points(0);
+  return 0;
+}
