@@ -17,10 +17,10 @@ constexpr int64_t kMostPixels = std::numeric_limits<int32_t>::max();
 // Readers take chunks as a whole; a picture may have any number of them.
 constexpr std::size_t kChunk = std::size_t{1} << 20;
 
-[[noreturn]] void refuse(const std::filesystem::path& path, std::string what,
+[[noreturn]] void refuse(const std::string& where, std::string what,
                          std::string got, std::string expected = {},
                          std::string tip = {}) {
-  throw DataError({.where = "write_png(" + path.string() + ")",
+  throw DataError({.where = where,
                    .what = std::move(what),
                    .got = std::move(got),
                    .expected = std::move(expected),
@@ -35,17 +35,17 @@ std::string shape_of(const at::Tensor& image) {
   return text + "]";
 }
 
-void check(const std::filesystem::path& path, const at::Tensor& image) {
-  if (!image.defined()) refuse(path, "the tensor is undefined", "");
+void check(const std::string& where, const at::Tensor& image) {
+  if (!image.defined()) refuse(where, "the tensor is undefined", "");
   if (image.scalar_type() != at::kByte && !image.is_floating_point()) {
-    refuse(path, "a picture isn't of this type", image.toString(),
+    refuse(where, "a picture isn't of this type", image.toString(),
            "uint8, or floating point from 0 to 1", "image.to(torch::kByte)");
   }
   const bool shaped =
       image.dim() == 2 ||
       (image.dim() == 3 && image.size(0) >= 1 && image.size(0) <= 4);
   if (!shaped) {
-    refuse(path, "a picture isn't of this shape", shape_of(image),
+    refuse(where, "a picture isn't of this shape", shape_of(image),
            "[height, width] or [channels, height, width] of 1 to 4 channels",
            image.dim() == 4 ? "bolt::make_grid makes one picture of several"
            : image.dim() == 3 && image.size(2) >= 1 && image.size(2) <= 4
@@ -54,20 +54,20 @@ void check(const std::filesystem::path& path, const at::Tensor& image) {
   }
   if (image.numel() == 0 || image.size(-1) > kMostPixels ||
       image.size(-2) > kMostPixels) {
-    refuse(path, "a picture isn't of this size", shape_of(image),
+    refuse(where, "a picture isn't of this size", shape_of(image),
            "1 to " + std::to_string(kMostPixels) + " pixels each way");
   }
 }
 
 // [height, width, channels] of uint8, contiguous, on the CPU.
-at::Tensor pixels(const std::filesystem::path& path, const at::Tensor& image) {
+at::Tensor pixels(const std::string& where, const at::Tensor& image) {
   at::Tensor bytes = image.detach();
   if (bytes.dim() == 2) bytes = bytes.unsqueeze(0);
   if (bytes.scalar_type() != at::kByte) {
     // Sixteen bits can't tell all 256 steps apart.
     bytes = bytes.to(at::kCPU, at::kFloat);
     if (bytes.isnan().any().item<bool>()) {
-      refuse(path, "a picture has no NaN", "one", "",
+      refuse(where, "a picture has no NaN", "one", "",
              "torch::nan_to_num(image)");
     }
     bytes = bytes.clamp(0, 1).mul(255).round().to(at::kByte);
@@ -132,11 +132,9 @@ std::string header(const at::Tensor& image) {
   return out.append(3, '\0');  // the one compression and filter; no interlacing
 }
 
-}  // namespace
-
-void write_png(const std::filesystem::path& path, const at::Tensor& image) {
-  check(path, image);
-  const at::Tensor bytes = pixels(path, image);
+std::string encode(const std::string& where, const at::Tensor& image) {
+  check(where, image);
+  const at::Tensor bytes = pixels(where, image);
   std::string file = "\x89PNG\r\n\x1a\n";
   add_chunk(file, "IHDR", header(bytes));
   const std::string data = deflated(filtered(bytes));
@@ -144,7 +142,17 @@ void write_png(const std::filesystem::path& path, const at::Tensor& image) {
     add_chunk(file, "IDAT", std::string_view(data).substr(at, kChunk));
   }
   add_chunk(file, "IEND", {});
-  write_atomic(path, file);
+  return file;
+}
+
+}  // namespace
+
+std::string encode_png(const at::Tensor& image) {
+  return encode("encode_png", image);
+}
+
+void write_png(const std::filesystem::path& path, const at::Tensor& image) {
+  write_atomic(path, encode("write_png(" + path.string() + ")", image));
 }
 
 }  // namespace bolt

@@ -4,6 +4,7 @@
 #include <torchbolt/export.h>
 
 #include <filesystem>
+#include <string>
 
 namespace bolt {
 
@@ -22,5 +23,10 @@ namespace bolt {
 /// The format: www.w3.org/TR/png-3.
 TORCHBOLT_API void write_png(const std::filesystem::path& path,
                              const at::Tensor& image);
+
+/// The same file's content. Throws DataError as `write_png` does.
+///
+///     log_figure("sample", {.bytes = bolt::encode_png(image)});
+TORCHBOLT_API std::string encode_png(const at::Tensor& image);
 
 }  // namespace bolt
