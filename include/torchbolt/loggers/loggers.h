@@ -3,3 +3,5 @@
 // All loggers.
 
 #include <torchbolt/loggers/csv_logger.h>
+#include <torchbolt/loggers/log_model.h>
+#include <torchbolt/loggers/wandb_logger.h>
