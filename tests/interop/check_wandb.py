@@ -168,7 +168,7 @@ def scanned(path):
 if DataStore:
     assert scanned(log) == records(log.read_bytes()) and scanned(long) == records(content)
 texts = [m.output_raw.line for m in map(parsed, records(content)) if m.HasField("output_raw")]
-assert [len(t) for t in texts if t[0] == "x"] == [331 * n % 1009 + n % 7 for n in range(300) if 331 * n % 1009 + n % 7]
+assert [len(t) for t in texts if t[0] != "y"] == [331 * n % 1009 + n % 7 + 1 for n in range(300)]
 
 # 4. The uploader, after the run: everything arrives, once.
 server = Server()
@@ -177,7 +177,9 @@ assert server.runs[0]["name"] == "abcd1234" and server.runs[0]["project"] == "pr
 uploaded = json.loads(server.runs[-1]["config"])
 assert {k: v["value"] for k, v in uploaded.items() if k != "_wandb"} == config
 metrics = uploaded["_wandb"]["value"]["m"]
-assert any(m.get("1") == "trainer/global_step" for m in metrics) and any(m.get("1") == "loss" for m in metrics), metrics
+names = {m.get("1") for m in metrics}
+# Newer ones leave it to the server what "*" means.
+assert "trainer/global_step" in names and ("loss" in names or any(m.get("2") == "*" for m in metrics)), metrics
 
 
 def flat(value, path=""):
@@ -202,7 +204,8 @@ server.close()
 server = Server()
 sync(long, server)
 assert json.loads(server.history[0])["last"] == 1
-assert server.files["output.log"].decode().rstrip("\n") == "".join(texts).rstrip("\n")
+uploaded = server.files["output.log"].decode().splitlines()
+assert [u for u in uploaded if u[:1] == "x"] == [t[:-1] for t in texts if t[0] == "x"]  # very long lines are cut
 server.close()
 
 # 5. A checkpoint is uploaded from a copy: the original stays as it is.

@@ -70,8 +70,9 @@ void log_all_kinds(bolt::WandbLogger& logger, int64_t rows) {
 
 void log_sizes(bolt::WandbLogger& logger) {
   for (std::size_t n = 0; n < 300; ++n) {
-    logger.log_output(std::string(331 * n % 1009 + n % 7, 'x'));
-    if (n % 60 == 0) logger.log_output(std::string(33'000 + 1234 * n, 'y'));
+    logger.log_output(std::string(331 * n % 1009 + n % 7, 'x') + "\n");
+    if (n % 60 == 0)
+      logger.log_output(std::string(33'000 + 1234 * n, 'y') + "\n");
   }
   logger.log_metrics({{"last", 1}}, 0);
 }
