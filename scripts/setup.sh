@@ -16,7 +16,8 @@ fail() { printf '%s\n' "setup: $*" >&2; exit 1; }
 packages_for() {
   case $1 in
     build) echo cmake ninja-build clang-19 libstdc++-12-dev libspdlog-dev \
-      zlib1g-dev libdeflate-dev nlohmann-json3-dev libcli11-dev mold python3-minimal python3-pip ;;
+      zlib1g-dev libdeflate-dev nlohmann-json3-dev libprotozero-dev libcli11-dev mold \
+      python3-minimal python3-pip ;;
     example) echo dataset-fashion-mnist ;;
     test) echo libgtest-dev g++ ccache dataset-fashion-mnist \
       libbenchmark-dev libclang-rt-19-dev python3-venv doxygen ;;

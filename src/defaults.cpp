@@ -5,7 +5,7 @@
 #include <torchbolt/core/log.h>
 #include <torchbolt/core/number.h>
 #include <torchbolt/core/terminal.h>
-#include <torchbolt/loggers/csv_logger.h>
+#include <torchbolt/loggers/tensorboard_logger.h>
 #include <torchbolt/trainer/checkpoint_callback.h>
 #include <torchbolt/trainer/defaults.h>
 #include <torchbolt/ui/format.h>
@@ -62,7 +62,7 @@ std::vector<std::shared_ptr<Callback>> default_callbacks(
 }
 
 std::shared_ptr<Logger> default_logger() {
-  return std::make_shared<CSVLogger>();
+  return std::make_shared<TensorBoardLogger>();
 }
 
 std::string results_table(Stage stage, const std::vector<MetricMap>& results) {

@@ -132,7 +132,9 @@ std::string header(const at::Tensor& image) {
   return out.append(3, '\0');  // the one compression and filter; no interlacing
 }
 
-std::string encode(const std::string& where, const at::Tensor& image) {
+}  // namespace
+
+std::string encode_png(const at::Tensor& image, const std::string& where) {
   check(where, image);
   const at::Tensor bytes = pixels(where, image);
   std::string file = "\x89PNG\r\n\x1a\n";
@@ -145,14 +147,8 @@ std::string encode(const std::string& where, const at::Tensor& image) {
   return file;
 }
 
-}  // namespace
-
-std::string encode_png(const at::Tensor& image) {
-  return encode("encode_png", image);
-}
-
 void write_png(const std::filesystem::path& path, const at::Tensor& image) {
-  write_atomic(path, encode("write_png(" + path.string() + ")", image));
+  write_atomic(path, encode_png(image, "write_png(" + path.string() + ")"));
 }
 
 }  // namespace bolt

@@ -47,16 +47,26 @@ void RecordFile::add(std::string_view record) {
                  .what = "too much waits to be written; this is lost"});
   }
   pending_ += record;
+  ++waiting_;
 }
 
 void RecordFile::flush() {
+  if (!pending_.empty()) append(pending_);
+  pending_.clear();
+  waiting_ = 0;
+  if (synced_) return;
+  const Time now = std::chrono::steady_clock::now();
+  if (now - last_sync_ >= options_.sync_every) sync();
+}
+
+void RecordFile::append(std::string_view bytes) {
   if (torn_) {
     if (::ftruncate(fd_, static_cast<off_t>(size_)) != 0) {
       fail_with("can't cut the file", path_, errno);
     }
     torn_ = false;
   }
-  std::string_view left = pending_;
+  std::string_view left = bytes;
   uint64_t at = size_;
   while (!left.empty()) {
     const ssize_t n =
@@ -73,10 +83,6 @@ void RecordFile::flush() {
   }
   synced_ = synced_ && at == size_;
   size_ = at;
-  pending_.clear();
-  if (synced_) return;
-  const Time now = std::chrono::steady_clock::now();
-  if (now - last_sync_ >= options_.sync_every) sync();
 }
 
 void RecordFile::sync() {

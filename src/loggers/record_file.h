@@ -36,12 +36,16 @@ class RecordFile {
   /// Writes what was added. Throws Error when it can't: then the file ends
   /// where it ended before, and the records wait for the next try.
   void flush();
+  /// Writes this at once, without what waits. When it can't, it isn't kept.
+  void append(std::string_view bytes);
   /// Brings what is written to the disk, so that a loss of power doesn't lose
   /// it.
   void sync();
 
   /// Of the file, without what waits.
   uint64_t size() const { return size_; }
+  /// How many records wait.
+  std::size_t pending() const { return waiting_; }
   const std::filesystem::path& path() const { return path_; }
   /// Whether the path still leads to this file.
   bool is_there() const;
@@ -54,6 +58,7 @@ class RecordFile {
   int fd_ = -1;
   uint64_t size_ = 0;
   std::string pending_{};
+  std::size_t waiting_ = 0;
   // A write ended in the middle, and cutting off that piece failed.
   bool torn_ = false;
   bool synced_ = true;

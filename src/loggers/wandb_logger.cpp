@@ -234,6 +234,11 @@ void WandbLogger::Impl::finish() {
                 (dir.logs() / "upload.log").string() +
                 "); to upload it: " + wandb::sync_command(dir));
   }
+  if (uploader != nullptr && dir.was_sent_whole()) {
+    // Copies, which the tool may leave or not.
+    std::error_code ignored;
+    std::filesystem::remove_all(dir.artifacts(), ignored);
+  }
   uploader.reset();
   queue.reset();
   writer.reset();

@@ -24,9 +24,9 @@ namespace bolt {
 TORCHBOLT_API void write_png(const std::filesystem::path& path,
                              const at::Tensor& image);
 
-/// The same file's content. Throws DataError as `write_png` does.
-///
-///     log_figure("sample", {.bytes = bolt::encode_png(image)});
-TORCHBOLT_API std::string encode_png(const at::Tensor& image);
+/// The content that `write_png` would write. `where` is the beginning of the
+/// error messages.
+TORCHBOLT_API std::string encode_png(const at::Tensor& image,
+                                     const std::string& where = "encode_png");
 
 }  // namespace bolt

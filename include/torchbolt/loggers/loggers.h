@@ -3,5 +3,8 @@
 // All loggers.
 
 #include <torchbolt/loggers/csv_logger.h>
+#include <torchbolt/loggers/file_logger.h>
+#include <torchbolt/loggers/jsonl_logger.h>
 #include <torchbolt/loggers/log_model.h>
+#include <torchbolt/loggers/tensorboard_logger.h>
 #include <torchbolt/loggers/wandb_logger.h>

@@ -5,8 +5,9 @@
 #include <protozero/pbf_builder.hpp>
 #include <protozero/pbf_message.hpp>
 
+#include "loggers/jsonl/json_text.h"
 #include "loggers/wandb/digest.h"
-#include "loggers/wandb/json.h"
+#include "loggers/wandb/extended_json.h"
 
 namespace bolt::detail::wandb {
 namespace {

@@ -65,10 +65,13 @@ void point_latest_to(const std::filesystem::path& folder) {
 
 bool RunDir::was_sent() const {
   std::error_code error;
-  for (const char* end : {".synced", ".syncstate"}) {
-    if (std::filesystem::exists(log().string() + end, error)) return true;
-  }
-  return false;
+  return was_sent_whole() ||
+         std::filesystem::exists(log().string() + ".syncstate", error);
+}
+
+bool RunDir::was_sent_whole() const {
+  std::error_code error;
+  return std::filesystem::exists(log().string() + ".synced", error);
 }
 
 std::filesystem::path wandb_dir(const std::filesystem::path& dir) {

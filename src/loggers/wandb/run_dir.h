@@ -23,6 +23,8 @@ struct RunDir {
   std::filesystem::path artifacts() const { return path / "artifacts"; }
   /// Whether W&B's tool has sent any of it.
   bool was_sent() const;
+  /// Whether it has sent all of it.
+  bool was_sent_whole() const;
 };
 
 /// "wandb" in that folder, or ".wandb" where that is there.

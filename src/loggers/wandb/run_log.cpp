@@ -9,7 +9,8 @@
 #include <thread>
 #include <utility>
 
-#include "loggers/wandb/json.h"
+#include "loggers/jsonl/json_text.h"
+#include "loggers/wandb/extended_json.h"
 #include "loggers/wandb/log_format.h"
 #include "loggers/wandb/run_dir.h"
 #include "loggers/wandb/settings.h"
@@ -49,7 +50,7 @@ uint64_t memory_bytes() {
 }  // namespace
 
 std::string seconds_json(std::chrono::nanoseconds time) {
-  return json_number(std::chrono::duration<double>(time).count());
+  return extended_number(std::chrono::duration<double>(time).count());
 }
 
 Environment environment_now(Time started,

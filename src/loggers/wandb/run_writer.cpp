@@ -13,8 +13,9 @@
 #include "core/atomic_file.h"
 #include "core/crc32.h"
 #include "core/file_error.h"
+#include "loggers/jsonl/json_text.h"
 #include "loggers/wandb/digest.h"
-#include "loggers/wandb/json.h"
+#include "loggers/wandb/extended_json.h"
 #include "loggers/wandb/settings.h"
 
 namespace bolt::detail::wandb {
@@ -154,7 +155,8 @@ void RunWriter::write(const MetricRow& row) {
   Items values;
   values.reserve(row.values.size() + 4);
   for (std::size_t k = 0; k < row.values.size(); ++k) {
-    values.push_back({{key_of((*row.names)[k])}, json_number(row.values[k])});
+    values.push_back(
+        {{key_of((*row.names)[k])}, extended_number(row.values[k])});
   }
   this->row(std::move(values), row.step, row.wall_time);
 }
@@ -187,7 +189,7 @@ void RunWriter::histogram(std::string_view name, const Histogram& histogram,
             {{"_type", json_text("histogram")},
              {"values",
               json_list(counts, [](int64_t n) { return std::to_string(n); })},
-             {"bins", json_list(limits, json_number)}}),
+             {"bins", json_list(limits, extended_number)}}),
       step, time);
 }
 
@@ -269,9 +271,9 @@ void RunWriter::table(std::string_view name, const Table& table, int64_t step,
       const bool whole = numbers.scalar_type() == at::kLong;
       const at::Tensor ints = whole ? numbers.contiguous() : at::Tensor();
       for (int64_t k = 0; k < values.numel(); ++k) {
-        cells.push_back(whole
-                            ? std::to_string(ints.const_data_ptr<int64_t>()[k])
-                            : json_number(values.const_data_ptr<double>()[k]));
+        cells.push_back(
+            whole ? std::to_string(ints.const_data_ptr<int64_t>()[k])
+                  : extended_number(values.const_data_ptr<double>()[k]));
       }
     }
     const std::string kind = texts != nullptr ? "string" : "number";

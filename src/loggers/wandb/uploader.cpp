@@ -127,8 +127,7 @@ void Uploader::run(const std::stop_token& stop) {
   for (int k = 0; k <= options_.restarts; ++k, pause *= 2) {
     code = run_once();
     std::unique_lock lock(mutex_);
-    std::error_code error;
-    sent_ = std::filesystem::exists(run_.log().string() + ".synced", error);
+    sent_ = run_.was_sent_whole();
     if (sent_ || ending_ || k == options_.restarts) break;
     if (code == kCantStart || code == kUsage) break;
     changed_.wait_for(lock, stop, pause, [this] { return ending_; });

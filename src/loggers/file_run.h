@@ -1,0 +1,69 @@
+#pragma once
+
+#include <torchbolt/state/state.h>
+#include <torchbolt/trainer/logger.h>
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "loggers/log_queue.h"
+#include "loggers/run_folder.h"
+
+namespace bolt::detail {
+
+/// What writes a FileLogger's files. All but `can_resume` is called by the
+/// queue's thread.
+class RunWriter : public LogWriter {
+ public:
+  /// The run begins in this folder, which is there. `used`: it held something.
+  virtual void open(const std::filesystem::path& folder, bool used) = 0;
+  /// What `resume` goes back to: what is written so far.
+  virtual State position() = 0;
+  /// Whether the folder has what that position tells of. Called by the
+  /// logger's thread, before `resume`.
+  virtual bool can_resume(const State& position,
+                          const std::filesystem::path& folder) const = 0;
+  /// Instead of `open`: what is behind that position goes, at the latest when
+  /// something new comes.
+  virtual void resume(const State& position,
+                      const std::filesystem::path& folder) = 0;
+  virtual void hyperparameters(const State& params) = 0;
+  /// Brings what is written to the disk.
+  virtual void sync() {}
+  /// The run is over, for now.
+  virtual void finish(LoggerStatus status) { (void)status; }
+  /// How much waits because it couldn't be written.
+  virtual std::size_t unwritten() const { return 0; }
+};
+
+/// What a FileLogger is made of.
+class FileRun {
+ public:
+  /// `sub_dir` is a folder in the run's; empty: none.
+  FileRun(RunFolder folder, std::shared_ptr<RunWriter> writer,
+          LogQueueOptions options, std::string sub_dir = {})
+      : who(options.who),
+        folder(std::move(folder)),
+        sub_dir(std::move(sub_dir)),
+        writer(std::move(writer)),
+        queue(this->writer, std::move(options)) {}
+
+  std::filesystem::path path() const {
+    return sub_dir.empty() ? folder.path() : folder.path() / sub_dir;
+  }
+
+  const std::string who;
+  RunFolder folder;
+  const std::string sub_dir;
+  const std::shared_ptr<RunWriter> writer;
+  bool started = false;
+  LogQueue queue;
+};
+
+/// A metric's name behind a logger's prefix.
+std::string prefixed(const std::string& prefix, std::string_view name);
+
+}  // namespace bolt::detail
