@@ -135,7 +135,7 @@ TEST(WandbLog, DamageEndsTheReading) {
   }
   write_file(path, ":W&B something else");
   EXPECT_TRUE(has(message_of<DataError>([&] { read_all(path); }),
-                  {path.string(), "not a log of W&B"}));
+                  {"a.wandb", "not a log of W&B"}));
 }
 
 // A log of four rows, and where each record of it ends.
