@@ -4,7 +4,7 @@ loopback.
 
 usage: check_wandb.py WANDB_RUN_PROGRAM WORK_FOLDER TAGS_HEADER
 """
-import base64, hashlib, json, math, os, pathlib, re, shutil, signal, struct, subprocess, sys, zlib
+import base64, hashlib, json, math, os, pathlib, random, re, shutil, signal, struct, subprocess, sys, zlib
 
 import wandb
 from google.protobuf import descriptor, timestamp_pb2, unknown_fields
@@ -235,11 +235,25 @@ assert [line["trainer/global_step"] for line in lines] == list(range(16)) and al
 assert [a["artifactTypeName"] for a in server.artifacts.values()] == ["model"] * 2
 server.close()
 
-# 7. Cut anywhere in its last two records, the log is what was there before, and the uploader takes it.
-data = log.read_bytes()
-whole = records(data)
-for cut in range(len(data) - 1, len(data) - len(whole[-1]) - len(whole[-2]) - 14, -1):
-    assert records(data[:cut]) == whole[:-1] if cut >= len(data) - len(whole[-1]) - 7 else whole[:-2], cut
+# 7. Killed at any moment, the log has all that was flushed, and W&B's reader takes it.
+random.seed(1)
+for k in range(50):
+    folder = work / "kills" / str(k)
+    job = subprocess.Popen([program, folder, "forever"], stdout=subprocess.PIPE, text=True,
+                           env=ENV | {"WANDB_MODE": "offline", "WANDB_RUN_ID": f"kill{k}"})
+    killed = pathlib.Path(job.stdout.readline().strip())
+    for flushed in range(random.randrange(1, 60)):
+        assert job.stdout.readline() == f"{flushed}\n"
+    job.kill()
+    job.wait()
+    whole = records(killed.read_bytes())
+    steps = [m.history.step.num for m in map(parsed, whole) if m.HasField("history")]
+    assert steps == list(range(len(steps))) and len(steps) > flushed, (k, flushed, steps)
+    if DataStore:
+        assert scanned(killed) == whole
+dry = subprocess.run([tool, "sync", "--dry-run", work / "kills" / "0" / "wandb"], capture_output=True, text=True, timeout=DEADLINE,
+                     cwd=work, env=ENV)
+assert "run-kill0.wandb" in dry.stdout + dry.stderr, dry
 
 # 8. Online: the tool reads the log while it grows, and has all when the program ends.
 server = Server()

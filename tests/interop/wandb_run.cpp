@@ -136,5 +136,13 @@ int main(int argc, char** argv) {
       std::cout << step << std::endl;
     }
   }
+  if (what == "forever") {
+    for (int64_t step = 0;; ++step) {
+      logger.log_metrics({{"loss", static_cast<double>(step)}}, step);
+      logger.log_output(std::string(17 * step % 60'000, 'x') + "\n");
+      logger.flush();
+      std::cout << step << std::endl;
+    }
+  }
   logger.finalize(bolt::LoggerStatus::kSuccess);
 }
