@@ -17,12 +17,14 @@ int run(int argc, char** argv) {
       "torchbolt: PyTorch Lightning, in C++ on libtorch\n"
       "\n"
       "  torchbolt new my_model       makes a project that trains at once\n"
-      "  torchbolt ckpt show a.ckpt   shows what a checkpoint holds",
+      "  torchbolt ckpt show a.ckpt   shows what a checkpoint holds\n"
+      "  torchbolt plot RUN...        draws learning curves",
       "torchbolt"};
   app.set_version_flag("--version", [] { return bolt::tools::version_text(); });
   app.require_subcommand(1);
   bolt::tools::add_new_command(app);
   bolt::tools::add_ckpt_command(app);
+  bolt::tools::add_plot_command(app);
   try {
     app.parse(argc, argv);
     return EXIT_SUCCESS;

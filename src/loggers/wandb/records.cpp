@@ -263,6 +263,27 @@ std::optional<protozero::data_view> part(protozero::data_view message,
   return found;
 }
 
+// W&B's own tools write plain keys too.
+Item item_of(protozero::data_view bytes) {
+  Item item;
+  protozero::pbf_message<HistoryItem> reader(bytes);
+  while (reader.next()) {
+    const HistoryItem tag = reader.tag();
+    if (reader.wire_type() != protozero::pbf_wire_type::length_delimited) {
+      reader.skip();
+      continue;
+    }
+    std::string text = reader.get_string();
+    if (tag == HistoryItem::kValueJson) {
+      item.json = std::move(text);
+    } else if (tag == HistoryItem::kKey || tag == HistoryItem::kNestedKey) {
+      item.key.push_back(std::move(text));
+    }
+  }
+  if (item.key.empty()) item.key.emplace_back();
+  return item;
+}
+
 protozero::data_view view(std::string_view text) {
   return {text.data(), text.size()};
 }
@@ -285,6 +306,24 @@ std::optional<int64_t> history_step(std::string_view record) try {
     }
   }
   return number;
+} catch (const protozero::exception&) {
+  return {};
+}
+
+Items history_items(std::string_view record) try {
+  const auto history = part(view(record), Record::kHistory);
+  if (!history) return {};
+  Items items;
+  protozero::pbf_message<HistoryRecord> reader(*history);
+  while (reader.next()) {
+    if (reader.tag() != HistoryRecord::kItem ||
+        reader.wire_type() != protozero::pbf_wire_type::length_delimited) {
+      reader.skip();
+      continue;
+    }
+    items.push_back(item_of(reader.get_view()));
+  }
+  return items;
 } catch (const protozero::exception&) {
   return {};
 }

@@ -112,6 +112,8 @@ Message exit_message(int32_t code, int32_t runtime);
 /// The step of a record that is a row of the history; none for others. Anything
 /// may be in it.
 std::optional<int64_t> history_step(std::string_view record);
+/// The values of such a record.
+Items history_items(std::string_view record);
 /// Whether a record is the end of a run.
 bool is_exit(std::string_view record);
 
