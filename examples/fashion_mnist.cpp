@@ -128,6 +128,7 @@ void run(const Arguments& arguments) {
       .max_epochs = arguments.epochs,
       .precision = arguments.precision,
       .callbacks = {bolt::EarlyStopping({.monitor = "val/loss"})},
+      .logger = bolt::CSVLogger(),
       .default_root_dir = arguments.out,
   });
   trainer.fit(model, train, val);

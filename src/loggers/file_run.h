@@ -5,9 +5,13 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "loggers/log_queue.h"
 #include "loggers/run_folder.h"
@@ -63,7 +67,28 @@ class FileRun {
   LogQueue queue;
 };
 
-/// A metric's name behind a logger's prefix.
-std::string prefixed(const std::string& prefix, std::string_view name);
+/// The names of rows as a file has them: behind a prefix, in quotes. Made once
+/// for rows that share their names.
+class NameTexts {
+ public:
+  /// Makes one of a name.
+  using Text = std::function<std::string(const std::string& name)>;
+
+  /// Each name behind "prefix-", and then as `text` makes it, if that is given.
+  explicit NameTexts(std::string prefix, Text text = {})
+      : prefix_(std::move(prefix)), text_(std::move(text)) {}
+
+  using Texts = std::shared_ptr<const std::vector<std::string>>;
+  /// In the order of the row's names.
+  const Texts& of(const MetricRow& row);
+  /// Of a name by itself.
+  std::string of(std::string_view name) const;
+
+ private:
+  const std::string prefix_;
+  const Text text_;
+  // By the names, which are held so that no others take their place.
+  std::map<std::shared_ptr<const std::vector<std::string>>, Texts> known_{};
+};
 
 }  // namespace bolt::detail

@@ -331,7 +331,7 @@ bool FitLoop::last_batch_reached() const {
 void FitLoop::log_step_metrics() {
   if (should_accumulate() || core_.log.loggers.empty()) return;
   if (logging_is_due() || core_.trainer.fast_dev_run()) {
-    core_.log.send(core_.log.step_metrics(), core_.log_position());
+    core_.log.send_step_metrics(core_.log_position());
   }
 }
 

@@ -201,6 +201,23 @@ void LogBook::send(MetricMap metrics, LogPosition position) {
   deliver(metrics, step);
 }
 
+void LogBook::send_step_metrics(LogPosition position) {
+  if (loggers.empty() || !on_step()) {
+    send(step_metrics(), position);
+    return;
+  }
+  MetricMap& metrics = store_->step_map();
+  if (metrics.empty()) return;
+  if (metrics.contains("step")) {
+    send(metrics, position);
+    return;
+  }
+  const auto [epoch, is_ours] =
+      metrics.try_emplace("epoch", static_cast<double>(position.epoch));
+  deliver(metrics, position.step);
+  if (is_ours) metrics.erase(epoch);
+}
+
 void LogBook::send_at(const MetricMap& metrics, int64_t step) {
   if (!metrics.empty()) deliver(metrics, step);
 }

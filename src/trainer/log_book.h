@@ -61,6 +61,8 @@ class LogBook {
   /// Sends metrics at a step of the loops' own, with the epoch; a metric called
   /// "step" takes the step's place.
   void send(MetricMap metrics, LogPosition position);
+  /// `send(step_metrics(), position)`, without making a map of them each time.
+  void send_step_metrics(LogPosition position);
   /// Sends metrics as they are, at `step`.
   void send_at(const MetricMap& metrics, int64_t step);
   /// `send`, or `send_at` a step, and into the dictionary of what is logged.

@@ -346,16 +346,40 @@ void LogStore::update(MetricTables& tables, bool on_step) {
   }
 }
 
+const Scalar* LogStore::logged_value(Entry& entry, bool on_step) {
+  if (!is_current(entry) || !entry.meta.logger) return nullptr;
+  return value_of(entry, on_step);
+}
+
 MetricMap LogStore::for_loggers(bool on_step) {
   MetricMap map;
   for (Entry& entry : entries_) {
-    if (!is_current(entry) || !entry.meta.logger) continue;
-    const Scalar* value = value_of(entry, on_step);
+    const Scalar* value = logged_value(entry, on_step);
     if (value == nullptr) continue;
     const Entry::Names& names = on_step ? entry.step_names : entry.epoch_names;
     map[names.forked] = value->read();
   }
   return map;
+}
+
+MetricMap& LogStore::step_map() {
+  // Of one that isn't logged any more nothing stays; another may have its name.
+  const bool has_less = std::ranges::any_of(entries_, [&](Entry& entry) {
+    return entry.for_loggers != nullptr && logged_value(entry, true) == nullptr;
+  });
+  if (has_less) {
+    step_map_.clear();
+    for (Entry& entry : entries_) entry.for_loggers = nullptr;
+  }
+  for (Entry& entry : entries_) {
+    const Scalar* value = logged_value(entry, true);
+    if (value == nullptr) continue;
+    if (entry.for_loggers == nullptr) {
+      entry.for_loggers = &step_map_[entry.step_names.forked];
+    }
+    *entry.for_loggers = value->read();
+  }
+  return step_map_;
 }
 
 }  // namespace bolt::detail

@@ -121,6 +121,7 @@ class LogStore {
   /// may go with their module.
   void clear() {
     reset();
+    step_map_.clear();
     entries_.clear();
     cursor_ = 0;
   }
@@ -129,6 +130,9 @@ class LogStore {
   void update(MetricTables& tables, bool on_step);
   /// The current step (or epoch) values that go to the loggers.
   MetricMap for_loggers(bool on_step);
+  /// Those of the current step, in a map that is the same one each time, so
+  /// that names that are there already are neither copied nor looked up.
+  MetricMap& step_map();
 
   /// The values of this epoch so far. Metric objects stand in it by the names
   /// that they are registered under; their own state isn't part of it.
@@ -165,6 +169,8 @@ class LogStore {
       int64_t generation = -1;
     };
     Slots slots{};
+    // In `step_map_`.
+    double* for_loggers = nullptr;
   };
 
   Entry& find_or_add(Hook hook, std::string_view name, const LogMeta& meta,
@@ -176,6 +182,7 @@ class LogStore {
   /// Throws ConfigError for what is no single value.
   static Scalar metric_value(const Entry& entry, const at::Tensor& value);
   const Scalar* value_of(Entry& entry, bool on_step);
+  const Scalar* logged_value(Entry& entry, bool on_step);
   void write(Entry& entry, const Scalar& value, MetricTables& tables,
              bool on_step);
   bool is_current(const Entry& entry) const {
@@ -184,6 +191,7 @@ class LogStore {
 
   bool training_;
   std::vector<Entry> entries_{};
+  MetricMap step_map_{};
   std::size_t cursor_ = 0;
   const AnyBatch* batch_ = nullptr;
   std::optional<int64_t> batch_size_{};

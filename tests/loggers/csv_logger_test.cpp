@@ -20,7 +20,7 @@ TEST(CSVLogger, NewColumnsKeepTheRowsSoFar) {
   logger.log_metrics({{"b", 1.0 / 3}}, 1);
   logger.log_metrics({{"a,x", 2}, {"epoch", 0}}, 2);
   logger.log_metrics({{"b", std::nan("")}}, 3);
-  logger.save();
+  logger.flush();
   EXPECT_EQ(read_file(dir.path() / "run" / "version_0" / "metrics.csv"),
             "\"a,x\",b,epoch,step\n"
             ",0.1,,0\n"
@@ -34,7 +34,7 @@ TEST(CSVLogger, HostileNamesStayInTheirFields) {
   CSVLogger logger({.save_dir = dir.path()});
   logger.log_metrics({{"", 7}, {"a\nb", 1}, {"q\"", 2}}, 0);
   logger.log_metrics({{"new", 3}}, 1);
-  logger.save();
+  logger.flush();
   EXPECT_EQ(read_file(logger.metrics_path()),
             ",\"a\nb\",new,\"q\"\"\",step\n7,1,,2,0\n,,3,,1\n");
 }
@@ -44,13 +44,14 @@ TEST(CSVLogger, AVanishedFileIsBegunAnew) {
   const TempDir dir;
   CSVLogger logger({.save_dir = dir.path()});
   logger.log_metrics({{"a", 1}}, 0);
+  logger.flush();
   std::filesystem::remove_all(*logger.log_dir());
   logger.log_metrics({{"a", 2}}, 1);
-  logger.save();
+  logger.flush();
   logger.log_metrics({{"a", 3}}, 2);
-  logger.save();
+  logger.flush();
   EXPECT_EQ(log.count("has vanished"), 1);
-  EXPECT_EQ(read_file(logger.metrics_path()), "a,step\n3,2\n");
+  EXPECT_EQ(read_file(logger.metrics_path()), "a,step\n2,1\n3,2\n");
 }
 
 TEST(CSVLogger, TwoThatAskedForTheSameVersionGetTwo) {
@@ -67,7 +68,7 @@ TEST(CSVLogger, TheStepIsNotAMetrics) {
   const testing::TempDir folder;
   CSVLogger logger({.save_dir = folder.path()});
   logger.log_metrics({{"step", 77}, {"a", 1}}, 3);
-  logger.save();
+  logger.flush();
   EXPECT_EQ(read_file(logger.metrics_path()), "a,step\n1,3\n");
 }
 
@@ -92,7 +93,7 @@ TEST(CSVLogger, ReplacesAnOldFileAndSaysSo) {
   }
   CSVLogger second(options);
   second.log_metrics({{"y", 1}}, 5);
-  second.save();
+  second.flush();
   EXPECT_EQ(read_file(second.metrics_path()), "step,y\n5,1\n");
   EXPECT_EQ(log.count("is not empty"), 1);
 }
@@ -107,6 +108,7 @@ TEST(CSVLogger, WritesHyperparametersAsYaml) {
        {"layers", State::list({1, State::map({{"hidden_size", 2}})})},
        {"empty", State::list()},
        {"nothing", State()}}));
+  logger.flush();
   EXPECT_EQ(read_file(dir.path() / "v" / "hparams.yaml"),
             "learning_rate: 1.0e-05\n"
             "\"no\": true\n"
@@ -135,6 +137,25 @@ TEST(CSVLogger, HoldsWhatATrainerLogs) {
   EXPECT_EQ(std::ranges::count(csv, '\n'), 1 + 2 * (2 + 1));
   EXPECT_EQ(read_file(trainer.log_dir() / "hparams.yaml"),
             "learning_rate: 0.1\n");
+}
+
+TEST(CSVLogger, ARowThatWasBegunByAKilledProcessGoes) {
+  const TempDir dir;
+  const CSVLoggerOptions options{.save_dir = dir.path(), .version = 0};
+  State state;
+  {
+    CSVLogger first(options);
+    first.log_metrics({{"a", 1}}, 0);
+    state = first.state();
+    first.log_metrics({{"a", 2}}, 1);
+  }
+  const auto path = CSVLogger(options).metrics_path();
+  write_atomic(path, read_file(path) + "3");
+  CSVLogger second(options);
+  ASSERT_TRUE(second.resume(state));
+  second.log_metrics({{"b", 4}}, 1);
+  second.flush();
+  EXPECT_EQ(read_file(path), "a,b,step\n1,,0\n,4,1\n");
 }
 
 TEST(CSVLogger, ErrorsNameTheFolder) {

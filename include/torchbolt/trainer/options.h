@@ -164,7 +164,7 @@ struct TrainerOptions {
   std::optional<ClipAlgorithm> gradient_clip_algorithm{};
 
   std::vector<CallbackHandle> callbacks{};
-  /// One, several, `true` (a CSVLogger) or `false`. Default `true`.
+  /// One, several, `true` (a TensorBoardLogger) or `false`. Default `true`.
   LoggerOption logger{};
   /// Sends step metrics to the loggers on every n-th step; 0: never. Default
   /// 50.

@@ -6,6 +6,7 @@
 #include <torchbolt/core/number.h>
 
 #include <algorithm>
+#include <map>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -59,17 +60,16 @@ std::string header_of(const Names& columns) {
   return header + "\n";
 }
 
-template <class Values>
-std::string row_of(const std::set<std::string>& columns, const Values& values) {
-  std::string row;
+// `value(column)` is its text.
+template <class Value>
+void add_row(std::string& out, const std::set<std::string>& columns,
+             const Value& value) {
   bool first = true;
   for (const std::string& column : columns) {
-    if (!std::exchange(first, false)) row += ',';
-    if (const auto found = values.find(column); found != values.end()) {
-      row += found->second;
-    }
+    if (!std::exchange(first, false)) out += ',';
+    out += value(column);
   }
-  return row + "\n";
+  out += '\n';
 }
 
 }  // namespace
@@ -127,11 +127,8 @@ void CsvWriter::write(const MetricRow& row) {
     throw Error({.where = path().string(),
                  .what = "too much waits to be written; this is lost"});
   }
-  Row& fields = rows_waiting_.emplace_back();
-  for (std::size_t k = 0; k < row.values.size(); ++k) {
-    fields[prefixed(prefix_, (*row.names)[k])] = shortest(row.values[k]);
-  }
-  fields["step"] = std::to_string(row.step);
+  rows_waiting_.push_back(
+      {.names = names_.of(row), .values = row.values, .step = row.step});
   if (rows_waiting_.size() % static_cast<std::size_t>(flush_every_) == 0) {
     end_batch();
   }
@@ -142,14 +139,18 @@ void CsvWriter::end_batch() {
   if (rewinds_) rewind();
   if (file_ != nullptr && !file_->is_there()) begin_anew();
   const std::size_t before = columns_.size();
+  columns_.insert("step");
+  const NameTexts::Texts* last = nullptr;
   for (const Row& row : rows_waiting_) {
-    for (const auto& [name, value] : row) columns_.insert(name);
+    if (last != nullptr && *last == row.names) continue;
+    columns_.insert(row.names->begin(), row.names->end());
+    last = &row.names;
   }
   if (file_ == nullptr || columns_.size() > before) {
     rewrite(rows_waiting_);
   } else {
     std::string bytes;
-    for (const Row& row : rows_waiting_) bytes += row_of(columns_, row);
+    for (const Row& row : rows_waiting_) add_fields(bytes, row);
     file_->append(bytes);
   }
   rows_ += static_cast<int64_t>(rows_waiting_.size());
@@ -167,17 +168,30 @@ int64_t CsvWriter::rewrite(const std::vector<Row>& more, int64_t most) {
   }
   int64_t kept = 0;
   for (std::size_t n = 1; n < rows.size() && kept < most; ++n, ++kept) {
-    Row row;
+    std::map<std::string_view, std::string_view> row;
     for (std::size_t k = 0; k < std::min(rows[0].size(), rows[n].size()); ++k) {
       row[rows[0][k]] = rows[n][k];
     }
-    bytes += row_of(columns_, row);
+    add_row(bytes, columns_,
+            [&](const std::string& column) { return row[column]; });
   }
-  for (const Row& row : more) bytes += row_of(columns_, row);
+  for (const Row& row : more) add_fields(bytes, row);
   file_.reset();
   write_atomic(path(), bytes);
   file_ = std::make_unique<RecordFile>(path(), bytes.size());
   return kept;
+}
+
+// Both the columns and the row's names are sorted.
+void CsvWriter::add_fields(std::string& out, const Row& row) const {
+  std::size_t next = 0;
+  add_row(out, columns_, [&](const std::string& column) -> std::string {
+    const bool is_next =
+        next < row.names->size() && (*row.names)[next] == column;
+    const std::size_t at = is_next ? next++ : next;
+    if (column == "step") return std::to_string(row.step);
+    return is_next ? shortest(row.values[at]) : "";
+  });
 }
 
 // Somebody took the file away: what was in it is gone, what comes needn't be.

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -18,7 +17,7 @@ namespace bolt::detail {
 class CsvWriter final : public RunWriter {
  public:
   CsvWriter(std::string prefix, int64_t flush_every)
-      : prefix_(std::move(prefix)), flush_every_(flush_every) {}
+      : names_(std::move(prefix)), flush_every_(flush_every) {}
 
   void open(const std::filesystem::path& folder, bool used) override;
   State position() override;
@@ -34,15 +33,21 @@ class CsvWriter final : public RunWriter {
   void end_batch() override;
 
  private:
-  using Row = std::map<std::string, std::string>;
+  // One that isn't in the file yet.
+  struct Row {
+    NameTexts::Texts names{};
+    std::vector<double> values{};
+    int64_t step = 0;
+  };
 
   std::filesystem::path path() const { return folder_ / "metrics.csv"; }
+  void add_fields(std::string& out, const Row& row) const;
   void rewind();
   int64_t rewrite(const std::vector<Row>& more,
                   int64_t most = std::numeric_limits<int64_t>::max());
   void begin_anew();
 
-  const std::string prefix_;
+  NameTexts names_;
   const int64_t flush_every_;
   std::filesystem::path folder_{};
   std::set<std::string> columns_{};

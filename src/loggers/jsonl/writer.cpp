@@ -39,6 +39,9 @@ uint64_t whole_lines(const fs::path& path) {
 
 }  // namespace
 
+JsonlWriter::JsonlWriter(std::string prefix)
+    : keys_(std::move(prefix), json_text) {}
+
 void JsonlWriter::open(const fs::path& folder, bool used) {
   folder_ = folder;
   if (used) size_ = whole_lines(path());
@@ -88,17 +91,18 @@ void JsonlWriter::add_line(double wall_time, std::optional<int64_t> step,
 }
 
 void JsonlWriter::write(const MetricRow& row) {
+  const std::vector<std::string>& keys = *keys_.of(row);
   std::string metrics;
   std::string epoch;
   for (std::size_t k = 0; k < row.values.size(); ++k) {
-    const std::string& name = (*row.names)[k];
-    if (name == "epoch" && std::isfinite(row.values[k])) {
+    if ((*row.names)[k] == "epoch" && std::isfinite(row.values[k])) {
       epoch = "\"epoch\":" + json_number(row.values[k]) + ",";
       continue;
     }
-    metrics += (metrics.empty() ? "" : ",") +
-               json_text(prefixed(prefix_, name)) + ":" +
-               json_number(row.values[k]);
+    if (!metrics.empty()) metrics += ',';
+    metrics += keys[k];
+    metrics += ':';
+    metrics += json_number(row.values[k]);
   }
   add_line(row.wall_time, row.step, epoch + "\"m\":{" + metrics + "}");
 }

@@ -15,7 +15,7 @@ namespace bolt::detail {
 /// Writes metrics.jsonl, and the files that it names, on the queue's thread.
 class JsonlWriter final : public RunWriter {
  public:
-  explicit JsonlWriter(std::string prefix) : prefix_(std::move(prefix)) {}
+  explicit JsonlWriter(std::string prefix);
 
   void open(const std::filesystem::path& folder, bool used) override;
   State position() override;
@@ -42,7 +42,7 @@ class JsonlWriter final : public RunWriter {
   RecordFile& file();
   std::filesystem::path path() const { return folder_ / "metrics.jsonl"; }
 
-  const std::string prefix_;
+  NameTexts keys_;
   std::filesystem::path folder_{};
   std::unique_ptr<RecordFile> file_{};
   // Where the next line goes, while the file isn't open.

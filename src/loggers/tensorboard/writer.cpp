@@ -168,9 +168,9 @@ void EventWriter::add_event(RecordFile& file, EventTime time,
 void EventWriter::write(const MetricRow& row) {
   add({.wall_time = row.wall_time, .step = row.step},
       [&](std::string& summary) {
-        for (std::size_t k = 0; k < row.values.size(); ++k) {
-          add_scalar(summary, prefixed(options_.prefix, (*row.names)[k]),
-                     row.values[k]);
+        const std::vector<std::string>& tags = *tags_.of(row);
+        for (std::size_t k = 0; k < tags.size(); ++k) {
+          add_scalar(summary, tags[k], row.values[k]);
         }
       });
 }
@@ -198,7 +198,7 @@ std::size_t EventWriter::unwritten() const {
 
 void EventWriter::hyperparameters(const State& params) {
   MetricMap metrics;
-  if (options_.default_hp_metric) metrics["hp_metric"] = -1;
+  if (default_hp_metric_) metrics["hp_metric"] = -1;
   add_hparams(params, metrics, wall_time_now());
 }
 
@@ -216,7 +216,7 @@ void EventWriter::add_hparams(const State& params, const MetricMap& metrics,
     const HParams flat = flat_hparams(params);
     std::vector<std::string> tags;
     for (const auto& [name, value] : metrics) {
-      tags.push_back(prefixed(options_.prefix, name));
+      tags.push_back(tags_.of(name));
       add_scalar(summary, tags.back(), value);
     }
     add_experiment(summary, flat, tags);

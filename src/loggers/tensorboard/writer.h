@@ -22,8 +22,8 @@ namespace bolt::detail {
 /// file of its own: readers of a file needn't see that it is cut.
 class EventWriter final : public RunWriter {
  public:
-  explicit EventWriter(TensorBoardLoggerOptions options)
-      : options_(std::move(options)) {}
+  explicit EventWriter(const TensorBoardLoggerOptions& options)
+      : default_hp_metric_(options.default_hp_metric), tags_(options.prefix) {}
 
   void open(const std::filesystem::path& folder, bool used) override;
   State position() override;
@@ -66,7 +66,8 @@ class EventWriter final : public RunWriter {
   void add_event(RecordFile& file, EventTime time, std::string_view event);
   void rewind();
 
-  const TensorBoardLoggerOptions options_;
+  const bool default_hp_metric_;
+  NameTexts tags_;
   std::filesystem::path folder_{};
   std::unique_ptr<RecordFile> file_{};
   // What pages the tags of this file are on was said.

@@ -74,7 +74,7 @@ void run() {
   });
   trainer.fit(model, train, val);
   trainer.test(model, test);
-  std::printf("\nlog  %s/metrics.csv\n", trainer.log_dir().c_str());
+  std::printf("\nlog  %s\n", trainer.log_dir().c_str());
 }
 
 int main() try {
