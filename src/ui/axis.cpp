@@ -100,6 +100,7 @@ void Axis::choose_log_ticks(int most) {
 }
 
 std::string Axis::label(double tick) const {
+  if (scientific_ && tick == 0) return "0";
   if (decimals_ < 0) {
     return scientific_ ? formatted("%.*e", 0, tick)
                        : formatted("%.*g", 6, tick);
