@@ -3,7 +3,7 @@
 //
 //   build/dev/bin/trackers --epochs 3
 //   tensorboard --logdir trackers               shows it
-//   --logger tensorboard,csv,jsonl   where to   --out DIR   --epochs N
+//   --logger tensorboard,csv,jsonl,wandb   where to   --out DIR   --epochs N
 //   --batches N (at most, an epoch)             --data DIR  the .gz files
 //
 // Ends with a line for each logger, such as
@@ -104,6 +104,10 @@ std::vector<bolt::LoggerHandle> make_loggers(const Flags& flags) {
   }
   if (wants("jsonl")) {
     loggers.push_back(bolt::JSONLLogger({.save_dir = out, .name = "jsonl"}));
+  }
+  if (wants("wandb")) {
+    loggers.push_back(
+        bolt::WandbLogger({.save_dir = out, .project = "fashion-mnist"}));
   }
   return loggers;
 }

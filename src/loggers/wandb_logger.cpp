@@ -208,7 +208,7 @@ void WandbLogger::Impl::go_on(Place from) {
 void WandbLogger::Impl::use(std::shared_ptr<wandb::RunWriter> with) {
   writer = std::move(with);
   queue = std::make_unique<detail::LogQueue>(
-      writer, detail::LogQueueOptions{.who = kWho});
+      writer, detail::LogQueueOptions{.who = kWho, .strict = options.strict});
   process = ::getpid();
 }
 
@@ -283,7 +283,14 @@ WandbLogger::WandbLogger(const WandbLogger& other)
   impl_->root = other.impl_->root;
 }
 
-WandbLogger::~WandbLogger() { finish(); }
+WandbLogger::~WandbLogger() {
+  try {
+    finish();
+  } catch (const std::exception& error) {
+    log_message(LogLevel::kError,
+                "[" + std::string(kWho) + "] " + error.what());
+  }
+}
 
 std::string WandbLogger::name() const { return impl_->settings.project; }
 std::string WandbLogger::version() const { return impl_->id; }

@@ -48,6 +48,8 @@ struct WandbLoggerOptions {
   /// How long the end of the run waits for the upload; what is left then can be
   /// sent later.
   std::chrono::nanoseconds finish_timeout = std::chrono::seconds(30);
+  /// What can't be written ends the run, instead of being said in the log.
+  bool strict = false;
 };
 
 /// Records a run for Weights & Biases, and has W&B's own tool upload it.
