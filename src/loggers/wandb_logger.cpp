@@ -223,8 +223,19 @@ void WandbLogger::Impl::finish() {
   }
   const int32_t code =
       std::uncaught_exceptions() > 0 ? std::max(exit_code, 1) : exit_code;
-  queue->post([to = writer, code] { to->exit(code); });
-  queue->finish();
+  std::exception_ptr error;
+  const auto attempt = [&](const auto& call) {
+    try {
+      call();
+    } catch (...) {
+      if (error == nullptr) error = std::current_exception();
+    }
+  };
+  // A strict queue's error comes out once; the end is to be written all the
+  // same.
+  attempt([&] { queue->flush(); });
+  attempt([&] { queue->post([to = writer, code] { to->exit(code); }); });
+  attempt([&] { queue->finish(); });
   const wandb::RunDir& dir = writer->dir();
   if (uploader == nullptr) {
     say("the run is recorded; to upload it: " + wandb::sync_command(dir));
@@ -242,6 +253,7 @@ void WandbLogger::Impl::finish() {
   uploader.reset();
   queue.reset();
   writer.reset();
+  if (error != nullptr) std::rethrow_exception(error);
 }
 
 // -- checkpoints -------------------------------------------------------------

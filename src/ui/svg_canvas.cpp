@@ -60,6 +60,10 @@ void SvgCanvas::line(const std::vector<Point>& points, Ink ink,
   for (const Point& point : points) {
     out_ += number(point.x) + "," + number(point.y) + " ";
   }
+  if (points.size() == 1) {
+    // A line of no length has ends all the same, which are round.
+    out_ += number(points[0].x) + "," + number(points[0].y) + " ";
+  }
   out_ += "\" fill=\"none\" stroke=\"" + colour(ink) + "\" stroke-width=\"" +
           number(thickness) +
           "\" stroke-linejoin=\"round\" stroke-linecap=\"round\"/>\n";
