@@ -4,7 +4,7 @@ loopback.
 
 usage: check_wandb.py WANDB_RUN_PROGRAM WORK_FOLDER TAGS_HEADER
 """
-import base64, hashlib, json, math, os, pathlib, random, re, shutil, signal, struct, subprocess, sys, zlib
+import base64, hashlib, json, math, os, pathlib, random, re, shutil, signal, struct, subprocess, sys, time, zlib
 
 import wandb
 from google.protobuf import descriptor, timestamp_pb2, unknown_fields
@@ -77,6 +77,21 @@ def run(folder, *args, code=0, **variables):
 
 def log_of(folder):
     return next(iter(sorted(pathlib.Path(folder).glob("*wandb/*run-*/*.wandb"))))
+
+
+def wait_for(what):
+    end = time.monotonic() + DEADLINE
+    while not what():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.01)
+
+
+def alive(pid):
+    """A zombie, which nobody has looked at yet, isn't."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def sync(log, server, *more):
@@ -299,6 +314,20 @@ server = Server()
 sync(log, server)
 assert server.exit == 1 and len(server.history) == 3
 server.close()
+
+# The tool itself doesn't outlive the process that it uploads for.
+folder = work / "orphan"
+folder.mkdir()
+(folder / "wandb").write_text(f"#!/bin/sh\necho $$ > {folder}/pid.new; mv {folder}/pid.new {folder}/pid; exec sleep 1000\n")
+(folder / "wandb").chmod(0o755)
+live = subprocess.Popen([program, folder / "run", "live"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                        env=ENV | {"WANDB_API_KEY": KEY, "PATH": f"{folder}:{os.environ['PATH']}"})
+live.stdout.readline()
+wait_for(lambda: (folder / "pid").exists())
+pid = int((folder / "pid").read_text())
+live.kill()
+live.wait(DEADLINE)
+wait_for(lambda: not alive(pid))
 
 # 10. A tool that fails, hangs or isn't there: the run is recorded, and a message says how to send it.
 for name, script, words in (("fails", "exit 3", "upload.log"), ("hangs", "trap '' TERM; sleep 1000 & wait", "upload.log"),
