@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Small valid files from which a fuzzer starts.
 
-usage: make_seeds.py ckpt|csv|idx|metrics|npy|npz|pickle|safetensors|wandb FOLDER
+usage: make_seeds.py ckpt|csv|idx|metrics|npy|npz|pickle|safetensors|tfrecord|wandb FOLDER
 """
 import gzip, io, json, pathlib, struct, sys, zipfile, zlib
 
@@ -102,6 +102,9 @@ seeds = {
         safetensors(bytes(8), w={"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]}),
         safetensors(b"\1\2\3", __metadata__={"format": "pt"}, a={"dtype": "BOOL", "shape": [3], "data_offsets": [0, 3]},
                     b={"dtype": "F8_E4M3", "shape": [0], "data_offsets": [3, 3]})],
+    # The records of b"abc" and b"", by TensorBoard's own writer.
+    "tfrecord": [bytes.fromhex("0300000000000000b099490e6162636e57f121"),
+                 bytes.fromhex("0300000000000000b099490e6162636e57f121000000000000000029039807d8ea82a2")],
 }
 folder = pathlib.Path(sys.argv[2])
 folder.mkdir(parents=True, exist_ok=True)
