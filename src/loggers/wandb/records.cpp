@@ -131,7 +131,7 @@ Message summary_message(const Items& items) {
           })};
 }
 
-Message history_message(const Items& items, int64_t step) {
+Message history_message(std::span<const Item> items, int64_t step) {
   return {Record::kHistory, message_of<HistoryRecord>([&](auto& w) {
             for (const Item& item : items) {
               w.message(HistoryRecord::kItem, item_message<HistoryItem>(item));

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -99,7 +100,7 @@ Message header_message();
 Message run_message(const RunInfo& run);
 Message config_message(const Items& items);
 Message summary_message(const Items& items);
-Message history_message(const Items& items, int64_t step);
+Message history_message(std::span<const Item> items, int64_t step);
 Message metric_message(const MetricInfo& metric);
 /// Text as the process wrote it, line ends included.
 Message output_message(std::string_view text, bool error, Time time);

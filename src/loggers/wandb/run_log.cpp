@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <system_error>
@@ -114,8 +115,17 @@ void RunLog::write(const Message& message) {
   ++records_;
 }
 
-void RunLog::sync() {
+void RunLog::write_summary() {
+  if (!std::exchange(has_summary_, true)) write(summary_message(last_));
+}
+
+void RunLog::flush() {
+  write_summary();
   file_.flush();
+}
+
+void RunLog::sync() {
+  flush();
   file_.sync();
 }
 
@@ -143,17 +153,23 @@ void RunLog::define(const Items& values) {
 }
 
 void RunLog::row(Items values, int64_t step, Time time) {
-  define(values);
   values.push_back({{kGlobalStep}, std::to_string(step)});
   values.push_back({{"_timestamp"}, seconds_json(time.time_since_epoch())});
   values.push_back(
       {{"_runtime"},
        seconds_json(std::chrono::seconds(run_.runtime) + (time - run_.start))});
   values.push_back({{"_step"}, std::to_string(next_step_)});
-  // Before its summary: a run that goes on is cut off before a row.
-  write(history_message(values, next_step_++));
   values.push_back({{"_wandb", "runtime"}, std::to_string(runtime(time))});
-  write(summary_message(values));
+  // Most rows have the metrics of the one before, whose summary this one's
+  // takes the place of.
+  if (!std::ranges::equal(values, last_, {}, &Item::key, &Item::key)) {
+    write_summary();
+    define(values);
+  }
+  // All but the last are the row.
+  write(history_message({values.data(), values.size() - 1}, next_step_++));
+  last_ = std::move(values);
+  has_summary_ = false;
 }
 
 void RunLog::config(const State& params) {
@@ -178,6 +194,7 @@ void RunLog::artifact(const Artifact& artifact) {
 }
 
 void RunLog::exit(int32_t code, Time time) {
+  write_summary();
   write(exit_message(code, runtime(time)));
 }
 

@@ -43,7 +43,7 @@ class RunLog {
   void artifact(const Artifact& artifact);
   void exit(int32_t code, Time time);
   /// Writes what was added, in one piece.
-  void flush() { file_.flush(); }
+  void flush();
   /// Brings it to the disk.
   void sync();
   /// Of the row that comes next; W&B's own, which counts rows.
@@ -51,6 +51,7 @@ class RunLog {
 
  private:
   void write(const Message& message);
+  void write_summary();
   void define(const Items& values);
   int32_t runtime(Time time) const;
 
@@ -63,6 +64,9 @@ class RunLog {
   int64_t records_ = 0;
   int64_t next_step_ = 0;
   std::set<std::string> defined_{};
+  // The last row, and whether its summary is written.
+  Items last_{};
+  bool has_summary_ = true;
 };
 
 /// Cuts off what a killed process left at the end of a log that has no end of
