@@ -12,6 +12,8 @@
 #include <limits>
 #include <memory>
 
+#include "loggers/tensorboard/events.h"
+#include "loggers/tensorboard/tfrecord.h"
 #include "support/errors.h"
 #include "support/temp_dir.h"
 #include "support/write_file.h"
@@ -105,6 +107,26 @@ TEST(LoggedMetrics, OfATensorBoardRunThatWentOnEachStepIsThereOnce) {
   const LoggedMetric a = read_logged_metrics(*logger.log_dir()).at("a");
   EXPECT_EQ(a.steps, (std::vector<int64_t>{0, 1, 2, 3, 4}));
   EXPECT_EQ(a.values, (std::vector<double>{0, 0, 1, 1, 1}));
+}
+
+// As other writers do it: a second file, which says from which step on.
+TEST(LoggedMetrics, OfTensorBoardALaterSessionTakesBackTheEarlierOne) {
+  const TempDir dir;
+  const auto file = [&](const std::string& name, int64_t first, double value) {
+    std::string bytes = detail::tfrecord(detail::version_event(1)) +
+                        detail::tfrecord(detail::start_event({.step = first}));
+    for (int64_t k = first; k < first + 4; ++k) {
+      std::string summary;
+      detail::add_scalar(summary, "a", value);
+      bytes += detail::tfrecord(detail::summary_event({.step = k}, summary));
+    }
+    write_file(dir.path() / name, bytes);
+  };
+  file("events.out.tfevents.0000000001.host", 0, 0);
+  file("events.out.tfevents.0000000002.host", 2, 1);
+  const LoggedMetric a = read_logged_metrics(dir.path()).at("a");
+  EXPECT_EQ(a.steps, (std::vector<int64_t>{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(a.values, (std::vector<double>{0, 0, 1, 1, 1, 1}));
 }
 
 TEST(LoggedMetrics, AFilesCutEndIsPassedOver) {
