@@ -41,6 +41,7 @@ struct Variant {
   bool bar = false;
   bool csv = false;
   bool callbacks = false;
+  bool board = false;
 };
 
 constexpr Variant kVariants[] = {
@@ -49,6 +50,7 @@ constexpr Variant kVariants[] = {
     {"W2/log", true, true},
     {"W2/log+bar", true, true, true},
     {"W2/log+csv", true, true, false, true},
+    {"W2/log+tensorboard", true, true, false, false, false, true},
     {"W2/clip+callbacks", true, true, false, true, true},
 };
 
@@ -64,6 +66,8 @@ bolt::TrainerOptions options_of(const Variant& variant) {
   options.enable_model_summary = false;
   if (variant.csv) {
     options.logger = bolt::CSVLogger({.save_dir = scratch(), .version = 0});
+  } else if (variant.board) {
+    options.logger = bolt::TensorBoardLogger({.save_dir = scratch()});
   } else {
     options.logger = false;
   }

@@ -134,9 +134,7 @@ void run(const Arguments& arguments) {
   trainer.fit(model, train, val);
   trainer.test(model, test);
 
-  const auto log = trainer.log_dir();
-  std::printf("\nmetrics      %s\nsettings     %s\n",
-              (log / "metrics.csv").c_str(), (log / "hparams.yaml").c_str());
+  std::printf("\nmetrics and settings  %s\n", trainer.log_dir().c_str());
 }
 
 int main(int argc, char** argv) try {

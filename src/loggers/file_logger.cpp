@@ -53,7 +53,8 @@ void FileLogger::log_hyperparams(const State& params) {
 State FileLogger::state() const {
   const auto position = std::make_shared<State>();
   if (run_->started) {
-    run_->queue.post([writer = run_->writer] { writer->end_batch(); });
+    // What was logged so far is written before its place is asked for.
+    if (!run_->queue.flush()) return {};
     run_->queue.post(
         [writer = run_->writer, position] { *position = writer->position(); });
     if (!run_->queue.flush()) return {};
@@ -90,11 +91,9 @@ void FileLogger::flush() { run_->queue.flush(); }
 
 void FileLogger::finalize(LoggerStatus status) {
   if (!run_->started) return;
+  run_->queue.post([writer = run_->writer, status] { writer->finish(status); });
+  if (!run_->queue.flush()) return;
   const auto left = std::make_shared<std::size_t>(0);
-  run_->queue.post([writer = run_->writer, status] {
-    writer->finish(status);
-    writer->end_batch();
-  });
   run_->queue.post([writer = run_->writer, left] {
     *left = writer->unwritten();
     writer->sync();
@@ -102,7 +101,7 @@ void FileLogger::finalize(LoggerStatus status) {
   if (!run_->queue.finish() || *left == 0) return;
   log_message(LogLevel::kError, "[" + run_->who + "] " + std::to_string(*left) +
                                     " records of " + run_->path().string() +
-                                    " couldn't be written");
+                                    " are not written: see above");
 }
 
 }  // namespace bolt

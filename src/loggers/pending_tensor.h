@@ -19,7 +19,8 @@ class PendingTensor {
   explicit PendingTensor(const at::Tensor& tensor);
 
   std::size_t nbytes() const { return copy_.defined() ? copy_.nbytes() : 0; }
-  /// On the CPU; waits until it is there.
+  /// On the CPU; waits until it is there. From then on the calling thread works
+  /// on tensors by itself, without torch's other threads.
   at::Tensor read() const;
 
  private:

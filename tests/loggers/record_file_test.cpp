@@ -1,35 +1,15 @@
 #include "loggers/record_file.h"
 
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/files.h>
 
 #include "support/errors.h"
+#include "support/full_disk.h"
 #include "support/temp_dir.h"
 
 namespace bolt::detail {
 namespace {
-
-// A disk that is full after so many bytes.
-class FullDisk {
- public:
-  explicit FullDisk(rlim_t bytes) : handler_(::signal(SIGXFSZ, SIG_IGN)) {
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit now{bytes, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &now);
-  }
-  ~FullDisk() { end(); }
-  void end() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    ::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  rlimit before_{};
-  void (*handler_)(int);
-};
 
 TEST(RecordFile, WritesWhatWasAddedInOnePiece) {
   const testing::TempDir dir;
@@ -65,7 +45,7 @@ TEST(RecordFile, AFullDiskLeavesWholeRecordsAndTheRestWaits) {
   const std::string record(100, 'r');
   file.add(record);
   file.flush();
-  FullDisk full(150);
+  testing::FullDisk full(150);
   file.add(record);
   EXPECT_TRUE(testing::has(testing::message_of<Error>([&] { file.flush(); }),
                            {"file", "write"}));

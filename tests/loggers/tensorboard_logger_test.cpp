@@ -168,6 +168,9 @@ TEST(TensorBoardLogger, HyperparametersComeOnceWithTheirMetricsAndTheEnd) {
   auto logger = logger_in(dir);
   ASSERT_TRUE(logger.resume(state));
   logger.log_hyperparams(params);  // as the Trainer does, in each run
+  const std::size_t before = read_events(dir.path() / "v").size();
+  logger.finalize(LoggerStatus::kFailed);  // nothing came that was new
+  EXPECT_EQ(read_events(dir.path() / "v").size(), before);
   logger.log_metrics({{"loss", 1}}, 11);
   logger.finalize(LoggerStatus::kSuccess);
   logger.finalize(LoggerStatus::kSuccess);

@@ -206,13 +206,6 @@ TEST(WandbLog, IsReadUpToAStep) {
   EXPECT_TRUE(read_log(path).finished);
 }
 
-TEST(WandbLog, AFullDiskLeavesWholeRecords) {
-  const std::filesystem::path full = "/dev/full";
-  if (!std::filesystem::exists(full)) GTEST_SKIP();
-  EXPECT_TRUE(has(message_of<Error>([&] { RunLog(full, {.id = "a"}, {}); }),
-                  {"/dev/full"}));
-}
-
 TEST(WandbDigest, AreThoseOfTheStandards) {
   // RFC 1321 A.5, FIPS 180-4 examples.
   EXPECT_EQ(hex(md5_of("")), "d41d8cd98f00b204e9800998ecf8427e");

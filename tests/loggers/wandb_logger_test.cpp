@@ -17,6 +17,7 @@
 
 #include "loggers/wandb/uploader.h"
 #include "support/errors.h"
+#include "support/full_disk.h"
 #include "support/log_capture.h"
 #include "support/pty.h"
 #include "support/temp_dir.h"
@@ -332,6 +333,25 @@ TEST_F(WandbLoggerTest, ACheckpointThatIsReplacedIsUploadedAsItWas) {
   EXPECT_EQ(artifacts[0].first, "model-id:latest,");
   EXPECT_EQ(read_file(artifacts[0].second), "old");
   EXPECT_EQ(read_file(artifacts[1].second), "new");
+}
+
+TEST_F(WandbLoggerTest, WhatAFullDiskKeepsOutIsThereOnceThereIsRoom) {
+  WandbLogger logger(options());
+  testing::FullDisk full(300);
+  logger.start();
+  const auto path = logger.log_path();
+  for (int64_t k = 0; k < 100; ++k) logger.log_metrics({{"a", 1}}, k);
+  logger.flush();
+  // Whole records, as far as there are any.
+  EXPECT_LE(std::filesystem::file_size(path), 300U);
+  EXPECT_GE(log_.count("can't write"), 1);
+  full.end();
+  logger.log_metrics({{"a", 1}}, 100);
+  logger.finish();
+  const WandbLog log(path);
+  EXPECT_EQ(log.rows.size(), 101U);
+  EXPECT_EQ(log.column("_step").back(), "100");
+  EXPECT_EQ(log.exits, std::vector<int64_t>{0});
 }
 
 TEST_F(WandbLoggerTest, AForkedProcessWritesNothing) {

@@ -6,8 +6,9 @@
 
 namespace bolt {
 
-/// Whether a logger uploads checkpoints: `false`; `true`, those that are kept
-/// when the training has ended well; or all, each soon after it was written.
+/// Whether a logger keeps checkpoints, as Lightning's `log_model`: `false`;
+/// `true`: those that there are when the run ends (all, where the callback
+/// keeps all); `all()`: each as soon as it is written.
 ///
 ///     .log_model = true
 ///     .log_model = bolt::LogModel::all()

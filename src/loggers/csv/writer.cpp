@@ -6,6 +6,7 @@
 #include <torchbolt/core/number.h>
 
 #include <algorithm>
+#include <exception>
 #include <map>
 #include <string_view>
 #include <system_error>
@@ -129,8 +130,12 @@ void CsvWriter::write(const MetricRow& row) {
   }
   rows_waiting_.push_back(
       {.names = names_.of(row), .values = row.values, .step = row.step});
-  if (rows_waiting_.size() % static_cast<std::size_t>(flush_every_) == 0) {
+  if (rows_waiting_.size() % static_cast<std::size_t>(flush_every_) != 0)
+    return;
+  try {
     end_batch();
+  } catch (const std::exception&) {
+    // The row waits, and the batch's own end says what is wrong.
   }
 }
 

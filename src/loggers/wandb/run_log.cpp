@@ -1,6 +1,7 @@
 #include "loggers/wandb/run_log.h"
 
 #include <sys/utsname.h>
+#include <torchbolt/core/error.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -93,7 +94,11 @@ RunLog::RunLog(const std::filesystem::path& log, const RunInfo& run,
                         .glob = true,
                         .step_metric = kGlobalStep,
                         .step_sync = true}));
-  flush();
+  try {
+    flush();
+  } catch (const Error&) {
+    // It waits for room, as what follows does; the next try says what is wrong.
+  }
 }
 
 RunLog::RunLog(const std::filesystem::path& log, const RunInfo& run,
