@@ -48,6 +48,10 @@ std::shared_ptr<bolt::Logger> make_logger(const std::string& name) {
     return std::make_shared<bolt::CSVLogger>(
         bolt::CSVLoggerOptions{.save_dir = scratch()});
   }
+  if (name == "wandb") {
+    return std::make_shared<bolt::WandbLogger>(
+        bolt::WandbLoggerOptions{.save_dir = scratch(), .offline = true});
+  }
   return std::make_shared<bolt::JSONLLogger>(
       bolt::JSONLLoggerOptions{.save_dir = scratch()});
 }
@@ -152,13 +156,14 @@ void compare_steps() {
   std::vector<double> typical, mean;
   for (int round = 0; round < kRounds; ++round) {
     const Added alone = step_time({});
-    const Added logged = step_time(
-        {make_logger("tensorboard"), make_logger("csv"), make_logger("jsonl")});
+    const Added logged =
+        step_time({make_logger("tensorboard"), make_logger("csv"),
+                   make_logger("jsonl"), make_logger("wandb")});
     typical.push_back(logged.typical - alone.typical);
     mean.push_back(logged.mean - alone.mean);
   }
   const auto say = [](const char* what, const std::vector<double>& times) {
-    std::printf("%s step: three loggers add %.2f us (%.2f to %.2f)\n", what,
+    std::printf("%s step: four loggers add %.2f us (%.2f to %.2f)\n", what,
                 paired::median(times), paired::quantile(times, 0.25),
                 paired::quantile(times, 0.75));
   };
@@ -180,7 +185,7 @@ int main(int argc, char** argv) {
     std::filesystem::remove_all(scratch());
     return 0;
   }
-  for (const char* name : {"tensorboard", "csv", "jsonl"}) {
+  for (const char* name : {"tensorboard", "csv", "jsonl", "wandb"}) {
     for (const int64_t count : {1, 32, 100}) {
       benchmark::RegisterBenchmark(
           (std::string(name) + "/" + std::to_string(count)).c_str(),
