@@ -55,6 +55,10 @@ std::shared_ptr<bolt::Logger> make_logger(const std::string& name) {
     return std::make_shared<bolt::MLflowLogger>(bolt::MLflowLoggerOptions{
         .save_dir = scratch(), .finalize_timeout = std::chrono::seconds(1)});
   }
+  if (name == "wandb") {
+    return std::make_shared<bolt::WandbLogger>(
+        bolt::WandbLoggerOptions{.save_dir = scratch(), .offline = true});
+  }
   return std::make_shared<bolt::JSONLLogger>(
       bolt::JSONLLoggerOptions{.save_dir = scratch()});
 }
@@ -164,9 +168,9 @@ void compare_steps() {
   std::vector<double> typical, mean;
   for (int round = 0; round < kRounds; ++round) {
     const Added alone = step_time({});
-    const Added logged =
-        step_time({make_logger("tensorboard"), make_logger("csv"),
-                   make_logger("jsonl"), make_logger("mlflow")});
+    const Added logged = step_time(
+        {make_logger("tensorboard"), make_logger("csv"), make_logger("jsonl"),
+         make_logger("mlflow"), make_logger("wandb")});
     typical.push_back(logged.typical - alone.typical);
     mean.push_back(logged.mean - alone.mean);
   }
@@ -193,7 +197,8 @@ int main(int argc, char** argv) {
     std::filesystem::remove_all(scratch());
     return 0;
   }
-  for (const char* name : {"tensorboard", "csv", "jsonl", "mlflow", "copy"}) {
+  for (const char* name :
+       {"tensorboard", "csv", "jsonl", "mlflow", "wandb", "copy"}) {
     for (const int64_t count : {1, 32, 100}) {
       benchmark::RegisterBenchmark(
           (std::string(name) + "/" + std::to_string(count)).c_str(),

@@ -1,16 +1,12 @@
 // A run on Fashion-MNIST in several experiment trackers at once: metrics,
 // settings, pictures, histograms, a table.
 //
-//   build/dev/bin/trackers --logger tensorboard,csv,jsonl
+//   build/dev/bin/trackers --logger tensorboard,csv,jsonl,mlflow,wandb
 //   --epochs N   --batches N (at most, an epoch)   --out DIR
 //   --data DIR   the .gz files; Debian's package dataset-fashion-mnist
 //   tensorboard --logdir trackers/tensorboard      shows it
 //
-// "mlflow" sends to the server in MLFLOW_TRACKING_URI.
-//
-// Ends with a line for each logger, such as
-//
-//   bolt::TensorBoardLogger  trackers/tensorboard/version_0
+// Ends with a line for each logger: its class, and the folder of the run.
 
 #include <torch/torch.h>
 #include <torchbolt/torchbolt.h>
@@ -94,6 +90,9 @@ std::vector<bolt::LoggerHandle> make_loggers(const Flags& flags) {
       loggers.push_back(bolt::MLflowLogger({.experiment_name = "fashion-mnist",
                                             .save_dir = out / name,
                                             .log_model = true}));
+    } else if (name == "wandb") {
+      loggers.push_back(
+          bolt::WandbLogger({.save_dir = out, .project = "fashion-mnist"}));
     } else {
       throw std::invalid_argument("there is no logger " + name);
     }

@@ -18,4 +18,7 @@ void add_mlflow_command(CLI::App& app);
 /// torchbolt new NAME
 void add_new_command(CLI::App& app);
 
+/// torchbolt plot RUN…
+void add_plot_command(CLI::App& app);
+
 }  // namespace bolt::tools

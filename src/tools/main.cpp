@@ -18,13 +18,15 @@ int run(int argc, char** argv) {
       "\n"
       "  torchbolt new my_model       makes a project that trains at once\n"
       "  torchbolt ckpt show a.ckpt   shows what a checkpoint holds\n"
-      "  torchbolt mlflow sync RUN    sends a run to an MLflow server",
+      "  torchbolt mlflow sync RUN    sends a run to an MLflow server\n"
+      "  torchbolt plot RUN...        draws learning curves",
       "torchbolt"};
   app.set_version_flag("--version", [] { return bolt::tools::version_text(); });
   app.require_subcommand(1);
   bolt::tools::add_new_command(app);
   bolt::tools::add_ckpt_command(app);
   bolt::tools::add_mlflow_command(app);
+  bolt::tools::add_plot_command(app);
   try {
     app.parse(argc, argv);
     return EXIT_SUCCESS;

@@ -180,6 +180,15 @@ TEST_F(Png, LeavesTheOldPictureWhereANewOneCannotBe) {
       has(message_of<Error>([&] { written(torch::zeros({2, 2})); }), {"file"}));
 }
 
+TEST(EncodePng, IsWhatTheFileHolds) {
+  const testing::TempDir folder;
+  const auto image = torch::linspace(0, 1, 60).view({3, 4, 5});
+  write_png(folder.path() / "a.png", image);
+  EXPECT_EQ(encode_png(image), read_file(folder.path() / "a.png"));
+  EXPECT_TRUE(has(message_of<DataError>([] { encode_png({}); }),
+                  {"encode_png", "undefined"}));
+}
+
 TEST(MakeGrid, LaysPicturesOutRowByRow) {
   const auto images = torch::arange(1, 6, torch::kByte).view({5, 1, 1, 1});
   const auto grid = make_grid(images.expand({5, 3, 1, 2}),

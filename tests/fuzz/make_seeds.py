@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Small valid files from which a fuzzer starts.
 
-usage: make_seeds.py ckpt|csv|idx|journal|npy|npz|pickle|safetensors|tfrecord FOLDER
+usage: make_seeds.py KIND FOLDER     KIND: ckpt, csv, idx, journal, metrics, npy, npz, pickle, safetensors, tfrecord, wandb
 """
-import gzip, io, json, pathlib, struct, sys, zipfile
+import gzip, io, json, pathlib, struct, sys, zipfile, zlib
 
 
 def npy(descr, shape, data, version=1, fortran=False):
@@ -51,6 +51,21 @@ def safetensors(data, **header):
     return struct.pack("<Q", len(packed)) + packed + data
 
 
+def field(number, value):
+    """Of a protobuf message: a message or text, or a small number."""
+    if isinstance(value, int):
+        return bytes([number << 3, value])
+    key = number << 3 | 2
+    return (bytes([key]) if key < 128 else bytes([key & 127 | 128, key >> 7])) + bytes([len(value)]) + value
+
+
+def wandb_log(*chunks):
+    out = b":W&B\xe1\xbe\0"
+    for kind, data in chunks:
+        out += struct.pack("<IHB", zlib.crc32(bytes([kind]) + data), len(data), kind) + data
+    return out
+
+
 pickles = [
     b"\x80\2}(" + text(b"a") + b"](K\1M\1\1J\xff\xff\xff\xffG" + bytes(8) + b"\x88\x89Ne" + text(b"b") + b"\x8a\2\1\1)u.",
     b"\x80\2}q\1" + text(b"w") + tensor() + b"s.",
@@ -68,7 +83,14 @@ arrays = [npy("<f4", (2,), bytes(8)), npy(">i2", (2, 2), bytes(range(8)), 2, Tru
           npy("<c16", (), bytes(16)), npy("|u1", (0, 3), b"")]
 tables = [b"\0a,b\r\n1,\"x\"\"y\"\r\n2.5,\r\n", b"\1\xef\xbb\xbfa;b\n1;NA\n;2\n", b"\2" + b"1,2\nx,3\n", b"\7" + b"1;;nan\n2;3;4\n",
           b"\0" + gzip.compress(b"a\n1\n", mtime=0), b"\x08a\nb\"c\n"]
+event = field(2, 5) + field(5, field(1, field(1, b"a") + b"\x15" + struct.pack("<f", 0.5)) + field(1, field(1, b"b") + field(8, field(1, 1)
+        + b"\x2d" + bytes(4))) + field(1, field(1, b"c") + field(8, field(1, 2) + field(4, bytes(8)))))
+row = field(1, 3) + field(2, field(1, field(2, b"loss") + field(16, b"0.5")) + field(2, field(1, 2)))
 seeds = {
+    "metrics": [b"\0a,step\n1,0\n,1\n", b"\1" + b'{"t":1,"step":2,"m":{"a":"NaN","b":1e3}}\n{"hparams":{}}\n{"t', b"\2" + event,
+                b"\2" + field(7, field(1, 1)), b"\3" + row],
+    "wandb": [wandb_log((1, row), (1, field(1, 4) + field(18, field(1, 1)))), wandb_log((2, row[:5]), (3, row[5:9]), (4, row[9:])),
+              wandb_log((1, row))[:-3], row],
     "npy": arrays,
     "npz": [npz(zipfile.ZIP_STORED, x=arrays[0], y=arrays[1]), npz(zipfile.ZIP_DEFLATED, x=arrays[2]),
             npz(zipfile.ZIP_STORED, True, z=arrays[3])],
