@@ -14,6 +14,9 @@ fi
 requirements=$1
 key=$(sha256sum "$requirements" | cut -c1-16)
 venv=${XDG_CACHE_HOME:-$HOME/.cache}/torchbolt/venv-$key
+mkdir -p "$(dirname "$venv")"
+exec 9>"$venv.lock"
+flock 9 # two tests at a time may want the same one
 if [ ! -f "$venv/.complete" ]; then
   echo "python_env: making $venv" >&2
   rm -rf "$venv"

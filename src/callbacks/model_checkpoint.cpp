@@ -310,7 +310,7 @@ void ModelCheckpoint::save_newest(Trainer& trainer, const MetricMap& metrics) {
       trainer, name_of(options_.filename.value_or(""), metrics), best_path_);
   // Set before the file is written: it is part of the state.
   const fs::path before = std::exchange(best_path_, path);
-  drop(before, 0);
+  if (options_.save_top_k == 1) drop(before, 0);
   save(trainer, path, options_.save_top_k == 1 ? before : fs::path());
 }
 
@@ -390,6 +390,7 @@ void ModelCheckpoint::save_last(Trainer& trainer, const MetricMap& metrics) {
       options_.save_top_k != 0) {
     if (!trainer.is_global_zero()) return;
     trainer.after_hook([&trainer, target = last_saved_, path, old] {
+      if (!trainer.checkpoint_exists(target)) return;  // it can't be written
       detail::link_checkpoint(target, path);
       if (!old.empty()) trainer.remove_checkpoint(old);
     });

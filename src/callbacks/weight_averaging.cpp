@@ -178,7 +178,8 @@ State WeightAveraging::state() const {
 void WeightAveraging::on_save_checkpoint(Trainer&, Module&, State& checkpoint) {
   if (!swapped_) return;
   for (std::size_t k = 0; k < names_.size(); ++k) {
-    checkpoint["state_dict"].set(names_[k], average_[k]);
+    // They may change places again before the hook is over.
+    checkpoint["state_dict"].set(names_[k], average_[k].clone());
   }
 }
 

@@ -50,8 +50,13 @@ bool is_own(const struct sigaction& action) {
              : action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
 }
 
+// A handler of the program's may call the one that was there before it: ours.
+thread_local volatile sig_atomic_t inside = 0;
+
 // Only what is safe in a handler.
 void on_signal(int signal, siginfo_t* info, void* context) {
+  if (inside != 0) return;
+  inside = 1;
   const int error = errno;
   const auto k = static_cast<std::size_t>(signal);
   const int came = counts[k].fetch_add(1, std::memory_order_relaxed) + 1;
@@ -76,9 +81,11 @@ void on_signal(int signal, siginfo_t* info, void* context) {
     }
   }
   errno = error;
+  inside = 0;
 }
 
 void end_process(sigval) {
+  if (!has_timer) return;  // the run is over
   show_cursor();
   write_line("[Trainer] the grace time is over; the process ends\n");
   ::_exit(128 + told.load());
@@ -133,7 +140,9 @@ class ProcessSignals final : public SignalSource {
     watched_.clear();
     if (owns_timer_) {
       has_timer = false;
-      ::timer_delete(timer);
+      // Never deleted: a handler may be about to set it.
+      const struct itimerspec none{};
+      ::timer_settime(timer, 0, &none, nullptr);
       owns_timer_ = false;
     }
   }
@@ -146,14 +155,16 @@ class ProcessSignals final : public SignalSource {
  private:
   void make_timer(std::chrono::nanoseconds grace) {
     if (has_timer) return;
+    static bool made = false;
     struct sigevent event{};
     event.sigev_notify = SIGEV_THREAD;
     event.sigev_notify_function = end_process;
-    if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) {
+    if (!made && ::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) {
       throw Error({.where = "grace_time",
                    .what = "no timer can be made",
                    .got = std::strerror(errno)});
     }
+    made = true;
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(grace);
     grace_time.it_value.tv_sec = seconds.count();

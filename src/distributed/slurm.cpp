@@ -57,7 +57,8 @@ void requeue_slurm_job(const std::string& job) {
   if (error != 0) throw failed(job, std::strerror(error));
   const auto end = std::chrono::steady_clock::now() + 30s;
   int status = 0;
-  while (::waitpid(child, &status, WNOHANG) == 0) {
+  pid_t ended = 0;
+  while ((ended = ::waitpid(child, &status, WNOHANG)) == 0) {
     if (std::chrono::steady_clock::now() >= end) {
       ::kill(child, SIGKILL);
       ::waitpid(child, &status, 0);
@@ -65,6 +66,8 @@ void requeue_slurm_job(const std::string& job) {
     }
     std::this_thread::sleep_for(10ms);
   }
+  // A program may have told the system that nobody waits for its children.
+  if (ended < 0) throw failed(job, "no exit code");
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
   throw failed(job, WIFEXITED(status)
                         ? "exit code " + std::to_string(WEXITSTATUS(status))

@@ -1,13 +1,17 @@
 #include "trainer/checkpoint_search.h"
 
+#include <fcntl.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/files.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/trainer/checkpoint_callback.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <iterator>
 #include <string_view>
@@ -79,22 +83,17 @@ fs::path find_best(const TrainerCore& core, const Writers& writers) {
                 "fit first, or give a path");
 }
 
-fs::path hpc_path(const fs::path& folder, int64_t number) {
-  return folder / ("hpc_ckpt_" + std::to_string(number) + ".ckpt");
-}
-
 // The highest number first.
 std::vector<fs::path> hpc_files(const fs::path& folder) {
-  std::vector<int64_t> numbers;
+  std::vector<std::pair<int64_t, fs::path>> numbered;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const int64_t number = hpc_number(entry.path().filename());
-    if (number >= 0) numbers.push_back(number);
+    if (number >= 0) numbered.emplace_back(number, entry.path());
   }
-  std::ranges::sort(numbers, std::ranges::greater());
+  std::ranges::sort(numbered, std::ranges::greater());
   std::vector<fs::path> files;
-  for (const int64_t number : numbers)
-    files.push_back(hpc_path(folder, number));
+  for (auto& [number, file] : numbered) files.push_back(std::move(file));
   return files;
 }
 
@@ -132,8 +131,13 @@ std::vector<fs::path> find_last(const TrainerCore& core,
     std::ranges::move(one->other_model_candidates(core.trainer),
                       std::back_inserter(others));
   }
+  // A link to a file that could not be written counts as a damaged one.
+  const bool any = std::ranges::any_of(last, [](const fs::path& file) {
+    std::error_code error;
+    return fs::is_symlink(fs::symlink_status(file, error));
+  });
   append_by_age(std::move(last), all);
-  if (all.empty()) {
+  if (all.empty() && !any) {
     // Then the others are other runs'.
     log_warning(
         "[Trainer] ckpt_path = \"last\", and there is no such checkpoint; "
@@ -184,10 +188,23 @@ std::vector<fs::path> find_checkpoints(const TrainerCore& core,
   return {expand_user(*ckpt_path)};
 }
 
-fs::path next_hpc_checkpoint(const fs::path& folder) {
+fs::path claim_hpc_checkpoint(const fs::path& folder) {
+  std::error_code ignored;
+  fs::create_directories(folder, ignored);
   const std::vector<fs::path> files = hpc_files(folder);
-  return hpc_path(folder,
-                  files.empty() ? 1 : hpc_number(files.front().filename()) + 1);
+  int64_t number = files.empty() ? 0 : hpc_number(files.front().filename());
+  while (true) {
+    fs::path path = folder / ("hpc_ckpt_" + std::to_string(++number) + ".ckpt");
+    const int fd = ::open(path.c_str(), O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0) {
+      ::close(fd);
+      return path;
+    }
+    if (errno == EEXIST) continue;
+    throw CheckpointError({.where = path.string(),
+                           .what = "the file can't be made",
+                           .got = std::strerror(errno)});
+  }
 }
 
 }  // namespace bolt::detail

@@ -18,7 +18,8 @@ std::vector<std::filesystem::path> find_checkpoints(
     bool module_given);
 
 /// Where a run that the system ends is saved: hpc_ckpt_<n>.ckpt in `folder`,
-/// with the next number.
-std::filesystem::path next_hpc_checkpoint(const std::filesystem::path& folder);
+/// with the next number. The file is there then, and empty, so that nobody else
+/// takes the name. Throws Error when it can't be made.
+std::filesystem::path claim_hpc_checkpoint(const std::filesystem::path& folder);
 
 }  // namespace bolt::detail

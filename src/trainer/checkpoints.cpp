@@ -140,6 +140,9 @@ State Checkpoints::own_state() const {
         {{"class", type_name(typeid(logger))}, {"state", logger.state()}}));
   }
   own["loggers"] = std::move(loggers);
+  State files = State::list();
+  for (const std::string& file : requeue_files_) files.push_back(file);
+  own["requeue_files"] = std::move(files);
   return own;
 }
 
@@ -183,15 +186,20 @@ bool Checkpoints::exists(const fs::path& path) const {
 void Checkpoints::write_waiting(bool ended_well) {
   std::vector<Waiting> waiting = std::exchange(waiting_, {});
   Attempts attempts;
+  bool all_written = true;
   for (Waiting& one : waiting) {
     attempts.make([&] {
       if (!one.path.empty()) {
         complete(one);
-        if (!try_write(one.path, one.tree)) return;
+        if (!try_write(one.path, one.tree)) {
+          all_written = false;
+          return;
+        }
       }
       if (one.then && ended_well) one.then();
     });
   }
+  if (!all_written) attempts.make([&] { forget_missing_files(); });
   attempts.rethrow();
 }
 
@@ -229,18 +237,15 @@ bool Checkpoints::go_on_after(Call&& call) {
   } catch (const std::exception& error) {
     if (core_.options.stop_on_checkpoint_error) throw;
     log_message(LogLevel::kError,
-                std::string("[Trainer] a checkpoint can't be written, and "
-                            "training goes on: ") +
+                std::string("[Trainer] a checkpoint can't be written: ") +
                     error.what());
   }
   return false;
 }
 
 bool Checkpoints::try_write(const fs::path& path, const State& tree) {
-  check();
-  const bool written = go_on_after([&] { write(path, tree); });
-  if (!written) forget_missing_files();
-  return written;
+  const bool none_failed = go_on_after([&] { io_->check(); });
+  return go_on_after([&] { write(path, tree); }) && none_failed;
 }
 
 void Checkpoints::check_background() {
@@ -258,10 +263,34 @@ void Checkpoints::forget_missing_files() {
 }
 
 fs::path Checkpoints::save_for_requeue() {
-  const fs::path path = next_hpc_checkpoint(core_.trainer.default_root_dir());
-  save(path, false);
-  io_->teardown();
+  // What failed before is no reason.
+  try {
+    io_->teardown();
+  } catch (const std::exception& error) {
+    log_message(LogLevel::kError,
+                std::string("[Trainer] a checkpoint can't be written: ") +
+                    error.what());
+  }
+  const fs::path path = claim_hpc_checkpoint(core_.trainer.default_root_dir());
+  requeue_files_.push_back(path.string());
+  try {
+    save(path, false);
+    io_->teardown();
+  } catch (...) {
+    // Not an empty file in place of none.
+    std::error_code ignored;
+    if (fs::file_size(path, ignored) == 0) fs::remove(path, ignored);
+    throw;
+  }
   return path;
+}
+
+void Checkpoints::remove_requeue_files() {
+  if (requeue_files_.empty()) return;
+  for (const std::string& file : std::exchange(requeue_files_, {})) {
+    remove(file);
+  }
+  finish();
 }
 
 void Checkpoints::remove(const fs::path& path) {
@@ -271,8 +300,12 @@ void Checkpoints::remove(const fs::path& path) {
 }
 
 void Checkpoints::finish() {
+  if (handed_over_.empty()) {
+    io_->teardown();
+  } else if (!go_on_after([&] { io_->teardown(); })) {
+    forget_missing_files();
+  }
   handed_over_.clear();
-  go_on_after([&] { io_->teardown(); });
 }
 
 // -- loading -----------------------------------------------------------------
@@ -281,6 +314,14 @@ void Checkpoints::open(const std::optional<std::string>& ckpt_path,
                        bool module_given) {
   close();
   read(find_checkpoints(core_, ckpt_path, module_given));
+  const State* own = problem_ ? nullptr : own_part();
+  const State* files = own != nullptr ? own->find("requeue_files") : nullptr;
+  if (files == nullptr) return;
+  take_back("the files of interrupted runs", [&] {
+    for (const State& file : files->items()) {
+      requeue_files_.push_back(file.as_string());
+    }
+  });
 }
 
 // Whether the file has what the run needs.
@@ -482,6 +523,7 @@ void Checkpoints::close() {
   loaded_ = {};
   problem_ = nullptr;
   waiting_.clear();
+  requeue_files_.clear();
 }
 
 }  // namespace bolt::detail

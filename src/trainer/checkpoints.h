@@ -1,7 +1,6 @@
 #pragma once
 
 #include <c10/util/Exception.h>
-#include <torchbolt/core/error.h>
 #include <torchbolt/state/state.h>
 
 #include <cstddef>
@@ -11,11 +10,9 @@
 #include <memory>
 #include <optional>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace bolt {
@@ -55,6 +52,9 @@ class Checkpoints {
   /// The system ends the run: writes hpc_ckpt_<n>.ckpt, waits until it is
   /// there, and returns its path.
   std::filesystem::path save_for_requeue();
+  /// The fit has ended well: takes away what it, and the runs that it goes on
+  /// from, were saved in when the system ended them.
+  void remove_requeue_files();
   /// A batch is over: says what failed in the background. Cheap.
   void check() {
     if (!handed_over_.empty()) check_background();
@@ -90,13 +90,9 @@ class Checkpoints {
   void take_back(std::string_view what, Call&& call) const {
     try {
       call();
-    } catch (const Error& error) {
-      refuse(what, error.what());
     } catch (const c10::Error& error) {
       refuse(what, error.what_without_backtrace());
-    } catch (const std::bad_variant_access&) {
-      refuse(what, "a key of another kind");
-    } catch (const std::out_of_range& error) {
+    } catch (const std::exception& error) {
       refuse(what, error.what());
     }
   }
@@ -145,6 +141,8 @@ class Checkpoints {
   std::vector<Waiting> waiting_{};
   // Handed over in this run; they may not be there yet.
   std::set<std::filesystem::path> handed_over_{};
+  // Of this run, and of those that it goes on from.
+  std::vector<std::string> requeue_files_{};
   std::optional<std::filesystem::path> path_{};
   State loaded_{};
   std::exception_ptr problem_{};

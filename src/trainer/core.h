@@ -218,7 +218,9 @@ class TrainerCore {
   void log_hyperparameters();
   void start_signals();
   [[noreturn]] void leave(int signal);
+  bool is_to_be_saved() const;
   void save_for_requeue(int signal);
+  void requeue();
   void finish();
   void fail(std::exception_ptr error);
   void end();
@@ -230,6 +232,8 @@ class TrainerCore {
   std::vector<std::shared_ptr<Callback>> own_callbacks_{};
   std::unique_ptr<SignalSource> signals_{};
   std::vector<int> watched_{};
+  // That came behind the last place where one ends the run.
+  int late_signal_ = 0;
   // What loggers are told when the run ends with an exception.
   LoggerStatus failure_ = LoggerStatus::kFailed;
   bool was_manual_ = false;

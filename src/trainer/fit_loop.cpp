@@ -297,9 +297,10 @@ void FitLoop::validate() {
     core_.hook_module(Hook::kOnValidationModelZeroGrad,
                       [](Module& m) { m.on_validation_model_zero_grad(); });
   }
-  validation_rng_ = rng_state();
+  before_validation_ =
+      State::map({{"rng", rng_state()}, {"metrics", metric_states().clone()}});
   validation_.run();
-  validation_rng_.reset();
+  before_validation_.reset();
   epoch_validation_ += core_.clock.now() - started;
   core_.stage = RunningStage::kTrain;
   core_.log.resume(*std::exchange(training_log_, std::nullopt));
@@ -312,8 +313,8 @@ void FitLoop::after_validation() {
     for (const auto& logger : core_.log.loggers) logger->save();
   }
   batch_is_over_ = true;
-  core_.checkpoints.check();
   core_.check_signals();
+  core_.checkpoints.check();
 }
 
 void FitLoop::release_output() {

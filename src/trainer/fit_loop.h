@@ -101,6 +101,7 @@ class FitLoop {
     kEpochEnd,       ///< The hooks of an epoch's end have run.
   };
   ResumeAt find_place() const;
+  State metric_states() const;
   State gradients() const;
   bool began_window() const;
   bool resumes_an_open_fit() const;
@@ -142,8 +143,8 @@ class FitLoop {
 
   // While a validation runs.
   std::optional<LogBook::Bookmark> training_log_{};
-  // Of its beginning.
-  std::optional<State> validation_rng_{};
+  // What it changes, as it began.
+  std::optional<State> before_validation_{};
   ResumeAt resume_at_ = ResumeAt::kNowhere;
   // Nothing but the hooks of the fit's end is left to do.
   bool is_over_ = false;

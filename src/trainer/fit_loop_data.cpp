@@ -69,7 +69,7 @@ void FitLoop::release() {
   fetched_ = nullptr;
   pass_is_fresh_ = false;
   training_log_.reset();
-  validation_rng_.reset();
+  before_validation_.reset();
   resume_at_ = ResumeAt::kNowhere;
   resume_state_.reset();
   release_output();

@@ -41,9 +41,11 @@ State FitLoop::state() const {
   State state = State::map();
   const bool in_validation =
       training_log_.has_value() && !validation_.is_over();
-  // A validation that isn't over is made again, with the same numbers.
-  state["rng"] =
-      in_validation && validation_rng_ ? *validation_rng_ : rng_state();
+  // A validation that isn't over is made again, from the same beginning.
+  const bool again = in_validation && before_validation_;
+  state["rng"] = again ? before_validation_->at("rng") : rng_state();
+  state["metrics"] =
+      again ? before_validation_->at("metrics") : metric_states();
   state["should_stop"] = core_.should_stop;
   state["forward_only"] = core_.forward_only;
   state["accumulate_grad_batches"] = core_.options.accumulate_grad_batches;
@@ -63,13 +65,16 @@ State FitLoop::state() const {
   state["validation"] = validation_.state();
   state["log"] = State::map({{"book", core_.log.state(training_log_)},
                              {"store", store_.state(*core_.module)}});
+  state["gradients"] = gradients();
+  return state;
+}
+
+State FitLoop::metric_states() const {
   State metrics = State::map();
   for (const auto& [name, metric] : core_.module->registered_metrics()) {
     metrics[name] = metric->state();
   }
-  state["metrics"] = std::move(metrics);
-  state["gradients"] = gradients();
-  return state;
+  return metrics;
 }
 
 // Gradients that the next step goes on summing up.

@@ -142,7 +142,8 @@ void check_numbers(const TrainerOptions& o) {
   if (p.grace_time && p.grace_time->time() <= std::chrono::nanoseconds(0)) {
     refuse("preemption.grace_time", "no time", "more than none");
   }
-  if (p.requeue_signal <= 0 || p.requeue_signal > 64 ||
+  if (p.requeue_signal <= 0 || p.requeue_signal > SIGRTMAX ||
+      (p.requeue_signal > 31 && p.requeue_signal < SIGRTMIN) ||
       p.requeue_signal == SIGKILL || p.requeue_signal == SIGSTOP ||
       p.requeue_signal == SIGINT || p.requeue_signal == SIGTERM) {
     refuse("preemption.requeue_signal", signal_name(p.requeue_signal),

@@ -84,6 +84,8 @@ void TrainerCore::run(Stage of, RunningStage running, RunRequest what,
     fail(std::current_exception());
     throw;
   }
+  // It came when there was nothing left to end.
+  if (late_signal_ != 0) throw Interrupted(late_signal_);
 }
 
 void TrainerCore::fit(RunRequest what) {
@@ -301,8 +303,8 @@ void TrainerCore::start_signals() {
   signals_ =
       options.seams.signals ? options.seams.signals() : make_signal_source();
   const PreemptionOptions& preemption = options.preemption;
-  watched_ = {SIGINT, SIGTERM};
-  if (*function == Stage::kFit) watched_.push_back(preemption.requeue_signal);
+  // Of several the first one counts.
+  watched_ = {preemption.requeue_signal, SIGTERM, SIGINT};
   signals_->start(watched_, preemption.grace_time
                                 ? std::optional(preemption.grace_time->time())
                                 : std::nullopt);
@@ -311,38 +313,50 @@ void TrainerCore::start_signals() {
 // The system may give the process little time, so that what is to be saved
 // comes before all else.
 void TrainerCore::leave(int signal) {
-  if (signal != SIGINT && *function == Stage::kFit && !options.fast_dev_run &&
-      stage != RunningStage::kSanityCheck && options.preemption.save &&
-      options.enable_checkpointing.value_or(true)) {
+  const auto guarded = [&](auto&& call) {
     try {
-      save_for_requeue(signal);
+      call();
     } catch (const std::exception& error) {
       log_message(LogLevel::kError,
-                  "[Trainer.fit] " + signal_name(signal) +
-                      ": the run can't be saved: " + error.what());
+                  "[Trainer] " + signal_name(signal) + ": " + error.what());
+    } catch (...) {
+      log_message(LogLevel::kError, "[Trainer] " + signal_name(signal) +
+                                        ": the run can't be saved");
     }
+  };
+  if (signal != SIGINT) {
+    if (is_to_be_saved()) guarded([&] { save_for_requeue(signal); });
+    if (signal == options.preemption.requeue_signal)
+      guarded([&] { requeue(); });
   }
   throw Interrupted(signal);
+}
+
+bool TrainerCore::is_to_be_saved() const {
+  return *function == Stage::kFit && !options.fast_dev_run &&
+         stage != RunningStage::kSanityCheck && options.preemption.save &&
+         options.enable_checkpointing.value_or(true);
 }
 
 void TrainerCore::save_for_requeue(int signal) {
   log_info("[Trainer.fit] " + signal_name(signal) + ": the run is saved in " +
            checkpoints.save_for_requeue().string());
   failure_ = LoggerStatus::kFinished;
+}
+
+void TrainerCore::requeue() {
   const std::optional<std::string> job = slurm_job();
-  if (signal != options.preemption.requeue_signal || !job ||
-      !options.preemption.auto_requeue || !fabric.is_global_zero()) {
+  if (!job || !options.preemption.auto_requeue || !fabric.is_global_zero()) {
     return;
   }
   requeue_slurm_job(*job);
-  log_info("[Trainer.fit] job " + *job + " is in the queue again");
+  log_info("[Trainer] job " + *job + " is in the queue again");
 }
 
 // -- after the loop ----------------------------------------------------------
 
 void TrainerCore::let_go() {
   Attempts attempts;
-  signals_.reset();
   if (module != nullptr) {
     restore_modes(*module);  // an exception may have come in an evaluation
     attempts.make([&] { fabric.release(*module); });
@@ -377,6 +391,7 @@ void TrainerCore::finish() {
     checkpoints.hook_ended();
   }
   checkpoints.finish();
+  if (of == Stage::kFit) checkpoints.remove_requeue_files();
   for (const auto& logger : log.loggers) {
     logger->finalize(LoggerStatus::kSuccess);
   }
@@ -386,6 +401,13 @@ void TrainerCore::finish() {
 
 // Loaders and data module are the caller's: they may go now.
 void TrainerCore::end() {
+  late_signal_ = 0;
+  for (const int signal : watched_) {
+    if (late_signal_ == 0 && signals_ && signals_->pending(signal) > 0) {
+      late_signal_ = signal;
+    }
+  }
+  signals_.reset();
   log.use(nullptr);
   log.deliver_to_all();
   stage = RunningStage::kNone;

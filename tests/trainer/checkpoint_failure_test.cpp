@@ -110,6 +110,7 @@ TEST(CheckpointFailure, InTheBackgroundIsToldBehindTheNextBatch) {
     Falling line;
     const auto flaky = std::make_shared<Flaky>(std::vector<int64_t>{4});
     auto failed = flaky->failed.get_future();
+    const auto async = std::make_shared<AsyncCheckpointIO>(flaky);
     int told_at = 0;
     int steps = 0;
     const LogCapture log;
@@ -118,10 +119,12 @@ TEST(CheckpointFailure, InTheBackgroundIsToldBehindTheNextBatch) {
           log.count("no space left") > 0) {
         told_at = steps;
       }
-      if (hook == "training_step" && ++steps == 5) failed.wait();
+      if (hook != "training_step" || ++steps != 5) return;
+      failed.wait();
+      // Waits until nothing is left to write.
+      async->load_checkpoint(dir.path() / "epoch=0-step=2.ckpt");
     };
-    Trainer trainer(best_two(
-        dir.path(), std::make_shared<AsyncCheckpointIO>(flaky), stops, false));
+    Trainer trainer(best_two(dir.path(), async, stops, false));
     if (stops) {
       EXPECT_TRUE(has(message_of<CheckpointError>(
                           [&] { trainer.fit(line, line_batches(2)); }),
@@ -181,6 +184,66 @@ TEST(CheckpointFailure, OfAFullDiskKeepsTheLastGoodFile) {
   for (const std::string& name : names_in(dir.path())) {
     EXPECT_NO_THROW(verify_checkpoint(dir.path() / name)) << name;
   }
+}
+
+// What one writer can't write is not the other's.
+TEST(CheckpointFailure, OfOneWriterLeavesTheOtherAlone) {
+  const TempDir dir;
+  struct Picky final : TorchCheckpointIO {
+    void save_checkpoint(const State& state, const fs::path& path) override {
+      if (path.parent_path().filename() == "a" &&
+          state.at("global_step").as_int() == 4) {
+        throw CheckpointError({.where = path.string(), .what = "no space"});
+      }
+      TorchCheckpointIO::save_checkpoint(state, path);
+    }
+  };
+  Falling line;
+  TrainerOptions options =
+      best_two(dir.path(), std::make_shared<Picky>(), false);
+  options.callbacks = {ModelCheckpoint({.dirpath = dir.path() / "a"}),
+                       ModelCheckpoint({.dirpath = dir.path() / "b",
+                                        .monitor = "score",
+                                        .save_last = SaveLast::link()})};
+  options.max_epochs = 2;
+  Trainer trainer(options);
+  trainer.fit(line, line_batches(2));
+  EXPECT_EQ(names_in(dir.path() / "a"),
+            std::vector<std::string>{"epoch=0-step=2.ckpt"});
+  EXPECT_EQ(names_in(dir.path() / "b"),
+            (std::vector<std::string>{"epoch=1-step=4.ckpt", "last.ckpt"}));
+  EXPECT_NO_THROW(verify_checkpoint(dir.path() / "b" / "last.ckpt"));
+  const auto& callbacks = trainer.callbacks();
+  int seen = 0;
+  for (const auto& callback : callbacks) {
+    const auto* one = dynamic_cast<const ModelCheckpoint*>(callback.get());
+    if (one == nullptr) continue;
+    ++seen;
+    EXPECT_TRUE(fs::exists(one->best_model_path())) << one->best_model_path();
+  }
+  EXPECT_EQ(seen, 2);
+}
+
+TEST(CheckpointFailure, OfTheLinksTargetLeavesTheLinkAsItWas) {
+  const TempDir dir;
+  Falling line;
+  TrainerOptions options = best_two(
+      dir.path(), std::make_shared<Flaky>(std::vector<int64_t>{4}), false);
+  options.callbacks = {
+      ModelCheckpoint({.dirpath = dir.path(), .save_last = SaveLast::link()})};
+  options.max_epochs = 2;
+  Trainer trainer(options);
+  trainer.fit(line, line_batches(2));
+  EXPECT_EQ(fs::read_symlink(dir.path() / "last.ckpt"), "epoch=0-step=2.ckpt");
+  // Should it point to nothing, others are looked for.
+  fs::remove(dir.path() / "last.ckpt");
+  fs::create_symlink("gone.ckpt", dir.path() / "last.ckpt");
+  Falling next;
+  options.plugins = {std::make_shared<TorchCheckpointIO>()};
+  Trainer again(options);
+  again.fit(next, line_batches(2), {}, {.ckpt_path = "last"});
+  EXPECT_EQ(again.global_step(), 4);
+  EXPECT_EQ(again.progress().batches.counts.total.ready, 4);
 }
 
 }  // namespace

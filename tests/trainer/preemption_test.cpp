@@ -118,7 +118,10 @@ TEST(Preemption, GoesOnAsIfNothingHadHappened) {
   const auto run = [](const fs::path& folder, const std::string& hook, int n,
                       const char* from) {
     seed_everything(7);
-    Line line;
+    struct Measured : Line {
+      Measured() { register_metric("mean", mean); }
+      metrics::Mean mean{};
+    } line;
     torch::nn::init::constant_(line.layer->weight, 0.25);
     torch::nn::init::constant_(line.layer->bias, -0.5);
     line.on_hook = [raise = raise_in(hook, n, SIGTERM),
@@ -127,7 +130,10 @@ TEST(Preemption, GoesOnAsIfNothingHadHappened) {
       if (name == "on_after_backward") {
         line.layer->weight.mutable_grad().add_(torch::rand({1, 1}), 0.1);
       }
-      if (name == "validation_step") torch::rand({1});
+      if (name == "validation_step") {
+        line.mean.update(torch::rand({}).item<double>());
+        line.log("mean", line.mean);
+      }
       raise(name);
     };
     const auto x = torch::arange(21).to(torch::kFloat).unsqueeze(1) / 21;
@@ -143,7 +149,10 @@ TEST(Preemption, GoesOnAsIfNothingHadHappened) {
       return State();
     }
     EXPECT_EQ(trainer.global_step(), 8);
+    // Nothing is left that would bring the run back.
+    EXPECT_FALSE(fs::exists(folder / "hpc_ckpt_1.ckpt"));
     return State::map({{"weights", state_dict(line).clone()},
+                       {"mean", trainer.callback_metrics().at("mean")},
                        {"loops", trainer.progress().state()}});
   };
   const TempDir dir;
@@ -292,6 +301,74 @@ TEST(Preemption, LeavesAHandlerOfTheProgramsOwn) {
   EXPECT_EQ(exit_code_of(second, line), 143);
   EXPECT_EQ(heard, 2);
   ::sigaction(SIGTERM, &before, nullptr);
+}
+
+TEST(Preemption, IsntKeptFromSavingByAnOlderFailure) {
+  struct Failing final : TorchCheckpointIO {
+    void save_checkpoint(const State& state, const fs::path& path) override {
+      if (path.filename() == "epoch=0-step=5.ckpt") {
+        throw CheckpointError({.where = path.string(), .what = "no space"});
+      }
+      TorchCheckpointIO::save_checkpoint(state, path);
+    }
+  };
+  for (const bool stops : {true, false}) {
+    const TempDir dir;
+    TrainerOptions options = saving(dir.path());
+    options.plugins = {
+        std::make_shared<AsyncCheckpointIO>(std::make_shared<Failing>())};
+    options.stop_on_checkpoint_error = stops;
+    Line line;
+    line.on_hook = raise_in("training_step", 6, SIGTERM);
+    Trainer trainer(options);
+    EXPECT_EQ(exit_code_of(trainer, line), 143);
+    EXPECT_NO_THROW(verify_checkpoint(dir.path() / "hpc_ckpt_1.ckpt"));
+  }
+}
+
+TEST(Preemption, EndsOtherRunsInOrderToo) {
+  Line line;
+  line.on_hook = raise_in("test_step", 1, SIGUSR1);
+  Trainer trainer(quiet());
+  try {
+    trainer.test(line, line_batches(3), {.verbose = false});
+    FAIL() << "not interrupted";
+  } catch (const Interrupted& interrupted) {
+    EXPECT_EQ(interrupted.exit_code(), 138);
+  }
+  // Where nothing is left to end, it is still told.
+  line.on_hook = raise_in("teardown", 1, SIGTERM);
+  EXPECT_THROW(trainer.test(line, line_batches(1), {.verbose = false}),
+               Interrupted);
+  EXPECT_EQ(trainer.status(), RunStatus::kFinished);
+}
+
+struct sigaction before_theirs;
+
+// A handler that calls the one before it, put in place while ours is there, and
+// left there for the next fit.
+TEST(Preemption, GetsAlongWithHandlersThatCallIt) {
+  struct sigaction usual{};
+  ::sigaction(SIGTERM, nullptr, &usual);
+  const TempDir dir;
+  Line line;
+  line.on_hook = [](const std::string& hook) {
+    if (hook != "on_train_start") return;
+    struct sigaction theirs{};
+    theirs.sa_handler = [](int signal) {
+      ++heard;
+      before_theirs.sa_sigaction(signal, nullptr, nullptr);
+    };
+    ::sigaction(SIGTERM, &theirs, &before_theirs);
+  };
+  Trainer first(saving(dir.path()));
+  EXPECT_EQ(exit_code_of(first, line), 0);
+  heard = 0;
+  line.on_hook = raise_in("training_step", 2, SIGTERM);
+  Trainer second(saving(dir.path()));
+  EXPECT_EQ(exit_code_of(second, line), 143);
+  EXPECT_EQ(heard, 1);
+  ::sigaction(SIGTERM, &usual, nullptr);
 }
 
 TEST(Preemption, RefusesWhatCantBe) {

@@ -51,11 +51,12 @@ class TORCHBOLT_API WeightAveraging : public Callback {
   void on_validation_epoch_end(Trainer& trainer, Module& module) override;
   void on_exception(Trainer& trainer, Module& module,
                     std::exception_ptr) override;
+  /// In a validation the module has the averages: its own weights are saved.
+  void on_save_checkpoint(Trainer&, Module&, State& checkpoint) override;
   /// The average, and how far it is.
   State state() const override;
   /// Where the next fit begins; inside a fit, at once. Throws CheckpointError,
   /// then, when it is another module's.
-  void on_save_checkpoint(Trainer&, Module&, State& checkpoint) override;
   void load_state(const State& state) override;
 
  protected:

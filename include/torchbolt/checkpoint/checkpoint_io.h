@@ -41,8 +41,8 @@ class TORCHBOLT_API CheckpointIO {
   /// Throws what storing in the background has failed with. Called after each
   /// batch: costs next to nothing, and doesn't wait.
   virtual void check() {}
-  /// The run is over: waits for what isn't stored yet, and throws when it
-  /// couldn't be. Another run may follow.
+  /// Waits for what isn't stored yet, and throws when it couldn't be. Called
+  /// when a run is over, and where all must be there; more may follow.
   virtual void teardown() {}
 
  protected:

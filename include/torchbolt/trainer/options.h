@@ -110,7 +110,7 @@ TORCHBOLT_API Deterministic parse_deterministic(std::string_view text);
 /// machine that is needed elsewhere, `kill`) or `requeue_signal`. After the
 /// batch at work it writes hpc_ckpt_<n>.ckpt into `default_root_dir`, before
 /// anything else, then ends with Interrupted. ckpt_path "hpc" or "last" goes on
-/// from there.
+/// from there; a fit that then ends well takes the file away.
 ///
 ///     // sbatch --signal=USR1@120
 ///     bolt::Trainer trainer({.preemption = {.grace_time = 100s}});
@@ -119,9 +119,11 @@ struct PreemptionOptions {
   bool save = true;
   /// How long after the signal the process may take. Then it ends, whatever it
   /// is doing, with exit code 128 + signal; a file that is being written is
-  /// dropped, and those before stay. None: as long as it takes.
+  /// dropped, and those before stay. None: as long as it takes. Of several
+  /// Trainers that run at a time the first one's counts.
   std::optional<TimeSpan> grace_time{};
-  /// In a SLURM job `requeue_signal` puts the job back into the queue, too
+  /// In a SLURM job `requeue_signal` puts the job back into the queue, too,
+  /// whatever is running
   /// (`scontrol requeue`), and a fit without a ckpt_path goes on from the
   /// newest hpc_ckpt_<n>.ckpt.
   bool auto_requeue = true;
