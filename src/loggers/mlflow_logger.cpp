@@ -59,14 +59,9 @@ std::string json_table(const Table& table) {
   return out + "]}";
 }
 
-// Part of an artifact's path.
-std::string path_name(std::string_view name) {
-  return detail::mlflow_key(name);
-}
-
 std::string file_in(std::string_view folder, std::string_view name,
                     int64_t step, std::string_view extension) {
-  return std::string(folder) + "/" + path_name(name) + "/step_" +
+  return std::string(folder) + "/" + detail::mlflow_path(name) + "/step_" +
          std::to_string(step) + std::string(extension);
 }
 
@@ -132,7 +127,7 @@ void MLflowLogger::log_artifact(const fs::path& file,
                                 const std::string& folder) {
   const std::string kept = run_->stage(file);
   std::string path = file.filename().string();
-  if (!folder.empty()) path = path_name(folder) + "/" + path;
+  if (!folder.empty()) path = detail::mlflow_path(folder) + "/" + path;
   run_->post([kept, path](detail::MlflowWriter& writer) {
     writer.add_artifact(path, kept);
   });
@@ -143,7 +138,7 @@ void MLflowLogger::log_image(std::string_view name, const at::Tensor& image,
   detail::PendingTensor pending(image);
   // The names by which the server's pages find pictures and their small twins.
   // Browsers go by a picture's content, so that the twin needn't be a WebP.
-  std::string key = path_name(name);
+  std::string key = detail::mlflow_path(name);
   std::erase(key, ':');
   for (std::size_t at = 0; (at = key.find('/', at)) != std::string::npos;) {
     key[at] = '~';

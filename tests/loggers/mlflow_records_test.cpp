@@ -38,6 +38,14 @@ TEST(MlflowNames, KeepsNamesApart) {
   EXPECT_EQ(mlflow_key(std::string(250, 'k')), std::string(250, 'k'));
 }
 
+// With a step and the like behind it, it is still a name that a disk takes.
+TEST(MlflowNames, PathsAreShorter) {
+  EXPECT_EQ(mlflow_path("a/b c"), "a/b c");
+  const std::string longer(200, 'k');
+  EXPECT_LE(mlflow_path(longer).size(), 150u);
+  EXPECT_NE(mlflow_path(longer + "a"), mlflow_path(longer + "b"));
+}
+
 TEST(MlflowNames, CutsBetweenCharacters) {
   EXPECT_EQ(mlflow_value("äöü", 2), "äö");
   EXPECT_EQ(mlflow_value("abc", 10), "abc");

@@ -113,6 +113,7 @@ class FakeServer final : public Http {
     }
     if (is("runs/log-batch")) return log_batch(request, body);
     if (is("mlflow-artifacts/artifacts/")) {
+      if (request.url.ends_with("/poison")) return {.status = 500};
       artifacts[request.url] = read_file(request.file);
       return good(json::object());
     }
@@ -435,6 +436,24 @@ TEST_F(MlflowSenderTest, GoesOnWithoutAnArtifactThatCantBeUploaded) {
   begin();  // another process
   EXPECT_EQ(work_on(), Next::kIdle);
   EXPECT_EQ(server.artifacts.size(), 1u);
+}
+
+TEST_F(MlflowSenderTest, OneArtifactHoldsUpNoOther) {
+  add_file("poison", "first");
+  add_file("a", "second");
+  add_file("b", "third");
+  const LogCapture messages;
+  EXPECT_EQ(work().next, Next::kWait);
+  clock.advance(2s);
+  EXPECT_EQ(work().next, Next::kWait);
+  EXPECT_EQ(server.artifacts.size(), 2u);
+  EXPECT_EQ(messages.count("is sent later"), 1);
+  EXPECT_EQ(messages.count("answers again"), 1);
+  // And isn't forgotten.
+  begin();
+  const int before = server.count("/poison");
+  work();
+  EXPECT_EQ(server.count("/poison"), before + 1);
 }
 
 TEST_F(MlflowSenderTest, EndsTheRunBehindItsArtifacts) {

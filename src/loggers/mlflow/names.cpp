@@ -119,6 +119,13 @@ std::string cut(std::string_view text, std::size_t length) {
   return out;
 }
 
+// Two of these stay two.
+std::string mark_of(std::string_view name) {
+  char mark[10];
+  std::snprintf(mark, sizeof mark, "_%08x", crc32(0, name.data(), name.size()));
+  return mark;
+}
+
 }  // namespace
 
 std::string mlflow_key(std::string_view name) {
@@ -129,11 +136,14 @@ std::string mlflow_key(std::string_view name) {
   }
   std::string key = normalised(taken);
   if (!key.empty() && code_points(key) <= kMlflowKeyLength) return key;
-  // Two of these stay two.
-  char mark[10];
-  std::snprintf(mark, sizeof mark, "_%08x", crc32(0, name.data(), name.size()));
-  key = normalised(cut(key, kMlflowKeyLength - 9));
-  return key + mark;
+  return normalised(cut(key, kMlflowKeyLength - 9)) + mark_of(name);
+}
+
+std::string mlflow_path(std::string_view name) {
+  constexpr std::size_t kMostBytes = 150;
+  std::string key = mlflow_key(name);
+  if (key.size() <= kMostBytes) return key;
+  return normalised(cut(key, kMostBytes / 4)) + mark_of(name);
 }
 
 std::string mlflow_value(std::string_view text, std::size_t length) {

@@ -16,6 +16,10 @@ inline constexpr std::size_t kMlflowTagLength = 8000;
 /// long. What isn't taken is left out, as Lightning does.
 std::string mlflow_key(std::string_view name);
 
+/// A name as part of an artifact's path, for which servers' disks have less
+/// room.
+std::string mlflow_path(std::string_view name);
+
 /// At most `length` code points of a text, and what is no UTF-8 as U+FFFD.
 std::string mlflow_value(std::string_view text, std::size_t length);
 

@@ -26,6 +26,7 @@ constexpr std::size_t kMostPairs = 100;
 constexpr std::size_t kMostBytes = 900'000;
 constexpr std::size_t kLeastBytes = 1000;
 
+constexpr std::chrono::minutes kSayAgain{1};
 constexpr milliseconds kFirstWait{1000};
 constexpr milliseconds kLongestWait{60'000};
 
@@ -472,6 +473,11 @@ void MlflowSender::upload() {
   const bool wrong_place = reply.http.status == 401 || reply.http.status == 403;
   if (reply.http.is_transient() || wrong_place) {
     failed(reply, uploading_);
+    // It may be this one alone with which the server can't do anything.
+    if (reply.http.status == 500) {
+      uploads_.push_back(std::move(uploads_.front()));
+      uploads_.pop_front();
+    }
     return;
   }
   if (reply.ok()) {
@@ -485,7 +491,9 @@ void MlflowSender::upload() {
   const bool done = reply.ok();
   uploads_.pop_front();
   progress_.artifacts =
-      uploads_.empty() ? progress_.sent : uploads_.front().begin;
+      uploads_.empty()
+          ? progress_.sent
+          : std::ranges::min_element(uploads_, {}, &Upload::begin)->begin;
   save();
   std::error_code error;
   if (done) std::filesystem::remove(file, error);
@@ -515,6 +523,7 @@ void MlflowSender::succeeded(Lane& lane) {
     return;
   }
   problem_.clear();
+  if (!std::exchange(complained_, false)) return;
   log_info("[MLflow] " + rest_.server().text() + " answers again");
 }
 
@@ -546,13 +555,17 @@ void MlflowSender::failed(const MlflowReply& reply, Lane& lane) {
   if (lane.told_when) wait = *reply.http.retry_after;
   ++lane.failures;
   lane.at = clock_.now() + wait;
+  const bool was_said =
+      last_complaint_ && clock_.now() - *last_complaint_ < kSayAgain;
   bool is_new = false;
   {
     const std::scoped_lock lock(mutex_);
     is_new = problem_.empty();
     problem_ = reply.message;
   }
-  if (is_new) {
+  if (is_new && !was_said) {
+    complained_ = true;
+    last_complaint_ = clock_.now();
     log_warning("[MLflow] " + server + ": " + reply.message +
                 "; what is logged waits in " + folder_.string() +
                 " and is sent later");

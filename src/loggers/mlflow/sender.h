@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -128,6 +129,8 @@ class MlflowSender {
   std::deque<Upload> uploads_{};
   Lane batches_{}, uploading_{};
   std::size_t most_bytes_;
+  std::optional<Clock::TimePoint> last_complaint_{};
+  bool complained_ = false;
   std::set<std::string> rejected_{};
 
   mutable std::mutex mutex_{};
