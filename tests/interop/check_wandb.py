@@ -281,8 +281,12 @@ for k in range(20):
     live.stdin.write("\n")
     live.stdin.flush()
     assert live.stdout.readline() == f"{k}\n"
-arguments = subprocess.run(["ps", "-e", "-o", "args"], capture_output=True, text=True).stdout
-assert "--live" in arguments and KEY not in arguments
+def arguments():
+    return subprocess.run(["ps", "-e", "-o", "args"], capture_output=True, text=True, check=True).stdout
+
+
+wait_for(lambda: f"--live --no-skip-online {log.parent}" in arguments())
+assert KEY not in arguments()
 live.stdin.close()
 assert live.wait(DEADLINE) == 0, live.stderr.read()
 assert [json.loads(server.history[k])["loss"] for k in range(20)] == list(range(20)) and server.exit == 0, server.history
