@@ -2,7 +2,7 @@
 //
 //   loggers            time of a call: 1, 32 and 100 metrics, half of the calls
 //                      take less than p50, all but one of a hundred less than
-//                      p99
+//                      p99; and of a copy of the map, to compare with
 //   loggers --steps    steps of a millisecond with 100 metrics each, without
 //                      loggers and with all that write files, in turns
 //
@@ -75,15 +75,20 @@ double microseconds(Clock::duration time) {
 
 void time_calls(benchmark::State& state, const std::string& name,
                 int64_t count) {
-  const auto logger = make_logger(name);
-  logger->start();
+  const auto logger = name == "copy" ? nullptr : make_logger(name);
+  if (logger != nullptr) logger->start();
   const bolt::MetricMap metrics = make_metrics(count);
   std::vector<double> times;
   int64_t step = 0;
   for (auto _ : state) {
     const auto begin = Clock::now();
-    logger->log_metrics(metrics, step++);
-    logger->save();
+    if (logger != nullptr) {
+      logger->log_metrics(metrics, step++);
+      logger->save();
+    } else {
+      bolt::MetricMap copy = metrics;
+      benchmark::DoNotOptimize(copy);
+    }
     const auto end = Clock::now();
     times.push_back(microseconds(end - begin));
     state.SetIterationTime(times.back() * 1e-6);
@@ -91,7 +96,7 @@ void time_calls(benchmark::State& state, const std::string& name,
   }
   state.counters["p50_us"] = paired::quantile(times, 0.5);
   state.counters["p99_us"] = paired::quantile(times, 0.99);
-  logger->finalize(bolt::LoggerStatus::kSuccess);
+  if (logger != nullptr) logger->finalize(bolt::LoggerStatus::kSuccess);
 }
 
 struct Steps : bolt::LightningModule<> {
@@ -185,7 +190,7 @@ int main(int argc, char** argv) {
     std::filesystem::remove_all(scratch());
     return 0;
   }
-  for (const char* name : {"tensorboard", "csv", "jsonl", "wandb"}) {
+  for (const char* name : {"tensorboard", "csv", "jsonl", "wandb", "copy"}) {
     for (const int64_t count : {1, 32, 100}) {
       benchmark::RegisterBenchmark(
           (std::string(name) + "/" + std::to_string(count)).c_str(),

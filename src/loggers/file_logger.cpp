@@ -30,9 +30,10 @@ void FileLogger::set_default_root(const std::filesystem::path& root) {
 }
 
 void FileLogger::start() {
-  if (std::exchange(run_->started, true)) return;
+  if (run_->started) return;
   const bool used = run_->folder.claim();
   make_directories(run_->path());
+  run_->started = true;
   run_->queue.post([writer = run_->writer, path = run_->path(), used] {
     writer->open(path, used);
   });

@@ -182,16 +182,21 @@ struct LogQueue::Shared {
       lost.failed += outcome.failed;
       if (options.strict && error == nullptr) error = outcome.error;
       written = until;
-      for (Entry& entry : taken) {
-        if (spare.size() >= kSpare || entry.row.values.capacity() == 0)
-          continue;
-        spare.push_back(std::move(entry.row.values));
-      }
+      for (Entry& entry : taken) give_back(std::move(entry.row.values));
       taken.clear();
       flushed.notify_all();
     }
     ended = true;
     flushed.notify_all();
+  }
+
+  void give_back(std::vector<double> values) {
+    if (values.capacity() == 0 ||
+        spare_values + values.capacity() > kMostSpare) {
+      return;
+    }
+    spare_values += values.capacity();
+    spare.push_back(std::move(values));
   }
 
   struct Outcome {
@@ -214,7 +219,8 @@ struct LogQueue::Shared {
     outcome.failed += counts;
   }
 
-  static constexpr std::size_t kSpare = 64;
+  // What rows are made of that are written, for those that come.
+  static constexpr std::size_t kMostSpare = 100'000;
 
   const std::shared_ptr<LogWriter> writer;
   const LogQueueOptions options;
@@ -226,6 +232,7 @@ struct LogQueue::Shared {
   // What follows is the mutex's.
   std::vector<Entry> pending{};
   std::vector<std::vector<double>> spare{};
+  std::size_t spare_values = 0;
   NameCache names{};
   std::size_t rows = 0, bytes = 0;  // of what is pending
   uint64_t added = 0;               // entries so far
@@ -279,6 +286,7 @@ void LogQueue::add(const MetricMap& metrics, int64_t step) {
   if (!own.spare.empty()) {
     row.values = std::move(own.spare.back());
     own.spare.pop_back();
+    own.spare_values -= row.values.capacity();
     row.values.clear();
   }
   for (const auto& entry : metrics) row.values.push_back(entry.second);

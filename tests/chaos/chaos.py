@@ -8,6 +8,8 @@ The run that ends must have the weights and the log of the run that nobody kille
 """
 import argparse, pathlib, random, shutil, subprocess, sys, time
 
+from log_files import READERS
+
 TOO_MANY = 400  # starts of one run: far more than it can need
 
 
@@ -32,8 +34,8 @@ def verify(torchbolt, folder, had):
     return bool(list((folder / "steps").glob("last*.ckpt")))
 
 
-def result(torchbolt, folder):
-    return (folder / "end.ckpt"), (folder / "lightning_logs/version_0/metrics.csv").read_bytes()
+def result(folder):
+    return folder / "end.ckpt", {name: list(reader(folder / name / "version_0")) for name, reader in READERS.items()}
 
 
 def main():
@@ -53,7 +55,8 @@ def main():
     begun = time.monotonic()
     finish(start(o.job, straight, more), straight)
     whole = time.monotonic() - begun
-    weights, log = result(o.torchbolt, straight)
+    weights, logs = result(straight)
+    assert all(logs.values()), logs
 
     kills = runs = 0
     while kills < o.kills:
@@ -76,12 +79,13 @@ def main():
         else:
             sys.exit(f"{folder}: not done after {TOO_MANY} starts")
         runs += 1
-        again, rows = result(o.torchbolt, folder)
+        again, found = result(folder)
         same = subprocess.run([o.torchbolt, "ckpt", "diff", weights, again], capture_output=True, text=True)
         if same.returncode != 0:
             sys.exit(f"{folder}: other weights than the run that nobody killed: {same.stdout[-2000:]}{same.stderr}")
-        if rows != log:
-            sys.exit(f"{folder}: another log than the run that nobody killed")
+        for name, rows in found.items():
+            if rows != logs[name]:
+                sys.exit(f"{folder}/{name}: another log than the run that nobody killed")
         shutil.rmtree(folder)
     print(f"{kills} kills, {runs} runs, all as the run that nobody killed")
 

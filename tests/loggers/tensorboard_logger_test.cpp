@@ -285,6 +285,8 @@ TEST(TensorBoardLogger, AFolderThatCantBeIsSaidAtTheStart) {
   TensorBoardLogger logger({.save_dir = "/proc/nothing"});
   EXPECT_TRUE(testing::has(testing::message_of<Error>([&] { logger.start(); }),
                            {"/proc/nothing"}));
+  logger.finalize(LoggerStatus::kFailed);
+  EXPECT_THROW(logger.log_metrics({{"loss", 1}}, 0), Error);
 }
 
 TEST(TensorBoardLogger, IsTheDefaultLoggerOfATrainer) {
