@@ -127,6 +127,7 @@ State LogStore::state(const Module& module) const {
 }
 
 void LogStore::load_state(const State& state, const Module& module) {
+  step_map_.clear();
   entries_.clear();
   for (const State& one : state.at("entries").items()) {
     const Hook hook = hook_of(one.at("hook").as_string());
