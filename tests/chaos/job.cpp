@@ -66,7 +66,10 @@ void run(const std::filesystem::path& folder, bool async) {
                  bolt::TensorBoardLogger(
                      {.save_dir = folder, .name = "tensorboard", .version = 0}),
                  bolt::JSONLLogger(
-                     {.save_dir = folder, .name = "jsonl", .version = 0})},
+                     {.save_dir = folder, .name = "jsonl", .version = 0}),
+                 bolt::WandbLogger({.save_dir = folder / "wandb" / "version_0",
+                                    .id = "chaos",
+                                    .offline = true})},
       .log_every_n_steps = 1,
       .enable_progress_bar = false,
       .enable_model_summary = false};

@@ -2,7 +2,7 @@
 
 A last record that was being written is left aside; anything else that is wrong is an error.
 """
-import csv, json, struct
+import csv, json, struct, zlib
 
 
 def crc_table():
@@ -88,4 +88,39 @@ def jsonl(folder):
             yield row["step"], name, value
 
 
-READERS = {"tensorboard": tensorboard, "csv": csv_file, "jsonl": jsonl}
+def wandb_records(data):
+    """Of a log of W&B: chunks in blocks of 32768 bytes."""
+    assert data[:7] == b":W&B\xe1\xbe\0"[:len(data)], data[:7]
+    at, parts = 7, b""
+    while at < len(data):
+        if 32768 - at % 32768 < 7:
+            at += 32768 - at % 32768
+            continue
+        if len(data) - at < 7:
+            return
+        crc, size, kind = struct.unpack_from("<IHB", data, at)
+        content = data[at + 7:at + 7 + size]
+        if len(content) < size:
+            return
+        assert crc == zlib.crc32(data[at + 6:at + 7 + size]), f"a chunk at {at} is wrong"
+        parts = content if kind in (1, 2) else parts + content
+        if kind in (1, 4):
+            yield parts
+        at += 7 + size
+
+
+def wandb(folder):
+    """The run's last log: one that began before the first checkpoint isn't gone on with."""
+    path = next(iter((folder / "wandb" / "latest-run").glob("run-*.wandb")), None)
+    for record in wandb_records(path.read_bytes()) if path else []:
+        row = {}
+        for number, item in fields(dict(fields(record)).get(2, b"")):  # a row of the history
+            if number == 1:
+                keys = b".".join(value for tag, value in fields(item) if tag in (1, 2)).decode()
+                row[keys] = next(value for tag, value in fields(item) if tag == 16)
+        for name, value in row.items():
+            if not name.startswith("_") and "." not in name and name != "trainer/global_step":
+                yield int(row["trainer/global_step"]), name, float(value)
+
+
+READERS = {"tensorboard": tensorboard, "csv": csv_file, "jsonl": jsonl, "wandb": wandb}

@@ -19,7 +19,9 @@ int main(int argc, char** argv) try {
   bolt::TensorBoardLogger board({.save_dir = folder, .name = "tensorboard"});
   bolt::CSVLogger csv({.save_dir = folder, .name = "csv"});
   bolt::JSONLLogger lines({.save_dir = folder, .name = "jsonl"});
-  const std::vector<bolt::Logger*> loggers{&board, &csv, &lines};
+  bolt::WandbLogger wandb(
+      {.save_dir = folder / "wandb" / "version_0", .offline = true});
+  const std::vector<bolt::Logger*> loggers{&board, &csv, &lines, &wandb};
   const auto weights = torch::rand({1000});
   for (int64_t step = 0;; ++step) {
     for (bolt::Logger* logger : loggers) {

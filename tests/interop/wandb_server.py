@@ -74,7 +74,7 @@ class Server:
             project = {"id": "UA==", "name": v["project"], "entity": {"id": "RQ==", "name": "me"}}
             return {"data": {"upsertBucket": {"bucket": {
                 "id": "Qg==", "name": v["name"], "displayName": v.get("displayName") or "made-up-1", "description": "",
-                "config": v.get("config"), "sweepName": None, "project": project, "historyLineCount": 0}, "inserted": True}}}
+                "config": v.get("config"), "sweepName": None, "project": project, "historyLineCount": len(self.history)}, "inserted": True}}}
         if name == "CreateRunFiles":
             return {"data": {"createRunFiles": {"runID": "Qg==", "uploadHeaders": [], "files": [
                 {"name": f, "uploadUrl": f"{self.url}/upload/{urllib.parse.quote(f)}"} for f in v["files"]]}}}
