@@ -25,7 +25,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_until(what, seconds=120):
+def wait_until(what, seconds=240):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -49,10 +49,9 @@ class Server:
             [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
              "--backend-store-uri", f"sqlite:///{work}/m.db", "--artifacts-destination", f"{work}/art"],
             stdout=self.log, stderr=self.log, start_new_session=True, cwd=work)
-        wait_until(lambda: urllib.request.urlopen(self.uri + "/health", timeout=1).status == 200)
-
         # A check that fails must not leave it behind.
         atexit.register(lambda it=self.process: it.poll() is None and os.killpg(it.pid, signal.SIGKILL))
+        wait_until(lambda: urllib.request.urlopen(self.uri + "/health", timeout=1).status == 200)
 
     def signal(self, number):
         os.killpg(self.process.pid, number)
