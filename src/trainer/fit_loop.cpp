@@ -42,7 +42,11 @@ void FitLoop::run() {
   const bool is_open = resumes_an_open_fit();
   if (resume_at_ == ResumeAt::kEpochEnd) finish_saved_epoch();
   bool over = done() || core_.limit(DataStage::kTrain).is_zero();
-  if (over && !is_open) return;
+  if (over && !is_open) {
+    // What was logged last can still be asked for.
+    if (resume_at_ == ResumeAt::kNewEpoch) take_back_log();
+    return;
+  }
   start();
   if (resume_at_ != ResumeAt::kNowhere) {
     go_on();

@@ -108,6 +108,7 @@ class FitLoop {
   void drop_open_epoch();
   void resume_loader();
   void resume_log();
+  void take_back_log();
   void resume_settings();
   void resume_rest();
   void resume_gradients();

@@ -228,6 +228,10 @@ void FitLoop::resume_log() {
   }
 }
 
+void FitLoop::take_back_log() {
+  core_.checkpoints.take_back("what was logged", [&] { resume_log(); });
+}
+
 // What callbacks set as an epoch begins, whose hook isn't called again.
 void FitLoop::resume_settings() {
   if (const State* only = entry(resume_state_, "forward_only")) {
@@ -278,7 +282,7 @@ void FitLoop::finish_saved_epoch() {
     core_.progress.epochs.increment_completed();
     return;
   }
-  core_.checkpoints.take_back("what was logged", [&] { resume_log(); });
+  take_back_log();
   core_.log.deliver_only_to(core_.resumed_loggers);
   close_epoch();
   core_.log.deliver_to_all();
@@ -286,9 +290,7 @@ void FitLoop::finish_saved_epoch() {
 
 // on_train_start has run.
 void FitLoop::go_on() {
-  if (resume_at_ != ResumeAt::kEpochEnd) {
-    core_.checkpoints.take_back("what was logged", [&] { resume_log(); });
-  }
+  if (resume_at_ != ResumeAt::kEpochEnd) take_back_log();
   resume_rest();
   resumed_own_ = resume_state_.has_value();
   resume_state_.reset();

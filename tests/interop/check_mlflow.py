@@ -7,7 +7,9 @@ usage: check_mlflow.py MLFLOW_RUNS_PROGRAM TORCHBOLT WORK_FOLDER [KILLS]
 import atexit, collections, concurrent.futures, hashlib, http.server, json, math, os, pathlib, random, re, shutil, signal, socket, subprocess
 import sys, threading, time, urllib.request
 
-os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_HTTP_REQUEST_MAX_RETRIES="1", GIT_PYTHON_REFRESH="quiet")
+# The server's workers for jobs would outlive a server that is killed.
+os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_HTTP_REQUEST_MAX_RETRIES="1", GIT_PYTHON_REFRESH="quiet",
+                  MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
 import mlflow
 from mlflow import MlflowClient
 
