@@ -14,11 +14,6 @@
 #include "loggers/mlflow/names.h"
 #include "loggers/mlflow/records.h"
 
-// The log needs spdlog, which torch's fmt doesn't get on with.
-namespace bolt {
-void log_warning(std::string_view) {}
-}  // namespace bolt
-
 namespace {
 
 using namespace bolt::detail;
