@@ -1,5 +1,4 @@
 #include <torchbolt/core/error.h>
-#include <torchbolt/core/log.h>
 
 #include <cstdio>
 #include <cstdlib>

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "core/atomic_file.h"
+#include "loggers/mlflow/json_fields.h"
 
 namespace bolt::detail {
 namespace {
@@ -35,12 +36,6 @@ uint64_t number_at(const json& object, const char* key) {
   return found != object.end() && found->is_number_unsigned()
              ? found->get<uint64_t>()
              : 0;
-}
-
-std::string text_at(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>()
-                                                     : std::string();
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "loggers/flat_params.h"
 #include "loggers/jsonl/json_text.h"
+#include "loggers/mlflow/json_fields.h"
 #include "loggers/mlflow/names.h"
 
 namespace bolt::detail {
@@ -75,12 +76,6 @@ class Lines {
 json parsed(const JournalLine& line) {
   json object = json::parse(line.json, nullptr, false);
   return object.is_object() ? object : json();
-}
-
-std::string text_at(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>()
-                                                     : std::string();
 }
 
 int64_t int_at(const json& object, const char* key) {

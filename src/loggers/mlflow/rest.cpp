@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "loggers/mlflow/json_fields.h"
 #include "loggers/mlflow/names.h"
 
 namespace bolt::detail {
@@ -28,13 +29,6 @@ std::string dump(const json& value) {
 json object_of(const std::string& text) {
   json value = json::parse(text, nullptr, false);
   return value.is_object() ? value : json();
-}
-
-std::string text_at(const json& object, const char* key) {
-  if (!object.is_object()) return {};
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>()
-                                                     : std::string();
 }
 
 MlflowRunInfo info_of(const json& run) {

@@ -22,8 +22,8 @@ using std::chrono::milliseconds;
 // What a request may hold (mlflow/utils/validation.py): 1,000 entries together,
 // 100 params, 100 tags, 1,000,000 bytes.
 constexpr std::size_t kMostEntries = 1000;
-constexpr std::size_t kMostPairs = 100;
-constexpr std::size_t kMostBytes = 900'000;
+constexpr std::size_t kRequestPairs = 100;
+constexpr std::size_t kRequestBytes = 900'000;
 constexpr std::size_t kLeastBytes = 1000;
 
 constexpr std::chrono::minutes kSayAgain{1};
@@ -63,7 +63,7 @@ struct MlflowSender::Batch {
     return entries() == 0 ||
            (entries() + more.count <= kMostEntries &&
             bytes() + more.json.size() <= most_bytes &&
-            (kind == 0 || counts[kind] + more.count <= kMostPairs));
+            (kind == 0 || counts[kind] + more.count <= kRequestPairs));
   }
   void add(std::size_t kind, const MlflowEntries& more) {
     add_entries(lists[kind], more.json);
@@ -82,7 +82,7 @@ MlflowSender::MlflowSender(Journal& journal, std::filesystem::path folder,
       folder_(std::move(folder)),
       rest_(http, std::move(server), timeout),
       clock_(clock),
-      most_bytes_(kMostBytes) {
+      most_bytes_(kRequestBytes) {
   // Many runs that lost the same server don't all come back at once.
   random_.seed(static_cast<unsigned>(
       std::chrono::steady_clock::now().time_since_epoch().count() ^
