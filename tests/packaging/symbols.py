@@ -21,6 +21,8 @@ def outermost(name):
         return name
     # Tables, type information, guards and thunks of something; local names.
     rest = re.sub(r"^_Z(T[VTISWH]|GV|GR|T[hv]n?\d*_(n?\d+_)?|Tc\w*?_)?", "", name)
+    # A function's type: what it returns, or takes where that is a plain one.
+    rest = re.sub(r"^P*F[a-z]?", "", rest)
     rest = re.sub(r"^[ZNKVROLP]*", "", rest)
     if re.match(r"S[tabsiod]", rest):
         return "std"

@@ -20,7 +20,7 @@ using LoggedMetrics = std::map<std::string, LoggedMetric>;
 
 /// Reads back the metrics of a run: of the files of CSVLogger (metrics.csv),
 /// JSONLLogger (metrics.jsonl), TensorBoardLogger and others that write
-/// TensorBoard's event files, and WandbLogger (run-<id>.wandb). `path` is such
+/// TensorBoard's event files, and WandbLogger (run-ID.wandb). `path` is such
 /// a file, or a folder that has one; of several kinds the first of these. What
 /// is cut off at a file's end is passed over. Throws DataError when there is no
 /// such file, or it can't be read.

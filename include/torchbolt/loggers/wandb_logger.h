@@ -57,7 +57,7 @@ struct WandbLoggerOptions {
 ///     .logger = {bolt::WandbLogger({.project = "mnist"})}
 ///
 /// The run is written, as W&B's Python package would, to
-/// save_dir/wandb/run-<time>-<id>/run-<id>.wandb (offline: offline-run-…),
+/// save_dir/wandb/run-TIME-ID/run-ID.wandb (offline: offline-run-…),
 /// which needs nothing but this library, and survives when the process is
 /// killed. While it trains, `wandb beta sync --live` sends that file, when the
 /// tool is installed (pip install wandb) and WANDB_API_KEY, or ~/.netrc, has a
