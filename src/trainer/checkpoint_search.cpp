@@ -188,6 +188,10 @@ std::vector<fs::path> find_checkpoints(const TrainerCore& core,
   return {expand_user(*ckpt_path)};
 }
 
+bool is_hpc_checkpoint(const std::string& name) {
+  return hpc_number(name) >= 0;
+}
+
 fs::path claim_hpc_checkpoint(const fs::path& folder) {
   std::error_code ignored;
   fs::create_directories(folder, ignored);

@@ -17,6 +17,9 @@ std::vector<std::filesystem::path> find_checkpoints(
     const TrainerCore& core, std::optional<std::string> ckpt_path,
     bool module_given);
 
+/// Whether a file's name is hpc_ckpt_<n>.ckpt.
+bool is_hpc_checkpoint(const std::string& name);
+
 /// Where a run that the system ends is saved: hpc_ckpt_<n>.ckpt in `folder`,
 /// with the next number. The file is there then, and empty, so that nobody else
 /// takes the name. Throws Error when it can't be made.

@@ -227,6 +227,12 @@ void Checkpoints::write(const fs::path& path, const State& tree) {
   handed_over_.insert(path);
 }
 
+void Checkpoints::say_unwritten(const std::exception& error) {
+  log_message(
+      LogLevel::kError,
+      std::string("[Trainer] a checkpoint can't be written: ") + error.what());
+}
+
 // Whether `call` did what it should; what it throws is only said when training
 // is to go on all the same.
 template <class Call>
@@ -236,9 +242,7 @@ bool Checkpoints::go_on_after(Call&& call) {
     return true;
   } catch (const std::exception& error) {
     if (core_.options.stop_on_checkpoint_error) throw;
-    log_message(LogLevel::kError,
-                std::string("[Trainer] a checkpoint can't be written: ") +
-                    error.what());
+    say_unwritten(error);
   }
   return false;
 }
@@ -267,12 +271,10 @@ fs::path Checkpoints::save_for_requeue() {
   try {
     io_->teardown();
   } catch (const std::exception& error) {
-    log_message(LogLevel::kError,
-                std::string("[Trainer] a checkpoint can't be written: ") +
-                    error.what());
+    say_unwritten(error);
   }
   const fs::path path = claim_hpc_checkpoint(core_.trainer.default_root_dir());
-  requeue_files_.push_back(path.string());
+  requeue_files_.push_back(path.filename());
   try {
     save(path, false);
     io_->teardown();
@@ -287,8 +289,8 @@ fs::path Checkpoints::save_for_requeue() {
 
 void Checkpoints::remove_requeue_files() {
   if (requeue_files_.empty()) return;
-  for (const std::string& file : std::exchange(requeue_files_, {})) {
-    remove(file);
+  for (const std::string& name : std::exchange(requeue_files_, {})) {
+    remove(core_.trainer.default_root_dir() / name);
   }
   finish();
 }
@@ -319,7 +321,9 @@ void Checkpoints::open(const std::optional<std::string>& ckpt_path,
   if (files == nullptr) return;
   take_back("the files of interrupted runs", [&] {
     for (const State& file : files->items()) {
-      requeue_files_.push_back(file.as_string());
+      // A stranger's file names nothing else that is to be removed.
+      const std::string& name = file.as_string();
+      if (is_hpc_checkpoint(name)) requeue_files_.push_back(name);
     }
   });
 }

@@ -125,6 +125,7 @@ class Checkpoints {
   void write_outside_of_hooks();
   void write(const std::filesystem::path& path, const State& tree);
   bool try_write(const std::filesystem::path& path, const State& tree);
+  static void say_unwritten(const std::exception& error);
   template <class Call>
   bool go_on_after(Call&& call);
   void check_background();
@@ -141,7 +142,8 @@ class Checkpoints {
   std::vector<Waiting> waiting_{};
   // Handed over in this run; they may not be there yet.
   std::set<std::filesystem::path> handed_over_{};
-  // Of this run, and of those that it goes on from.
+  // Of this run, and of those that it goes on from: names in
+  // default_root_dir.
   std::vector<std::string> requeue_files_{};
   std::optional<std::filesystem::path> path_{};
   State loaded_{};

@@ -24,15 +24,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> names_in(const fs::path& folder) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    names.push_back(entry.path().filename());
-  }
-  std::ranges::sort(names);
-  return names;
-}
-
 /// Can't store the files of some steps.
 struct Flaky final : TorchCheckpointIO {
   explicit Flaky(std::vector<int64_t> steps) : bad(std::move(steps)) {}

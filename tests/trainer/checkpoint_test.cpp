@@ -35,15 +35,6 @@ TrainerOptions with(std::vector<CallbackHandle> callbacks,
   return quiet(std::move(options));
 }
 
-std::vector<std::string> names_in(const fs::path& folder) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    names.push_back(entry.path().filename());
-  }
-  std::ranges::sort(names);
-  return names;
-}
-
 using Names = std::vector<std::string>;
 
 TEST(Checkpoints, OfAnExceptionHoldTheRunAsItWas) {

@@ -326,6 +326,32 @@ TEST(Preemption, IsntKeptFromSavingByAnOlderFailure) {
   }
 }
 
+TEST(Preemption, TakesAwayNothingButItsOwnFiles) {
+  const TempDir dir;
+  const fs::path precious = dir.path() / "precious";
+  write_file(precious, "mine");
+  Line line;
+  line.on_hook = raise_in("training_step", 3, SIGTERM);
+  Trainer first(saving(dir.path()));
+  EXPECT_EQ(exit_code_of(first, line), 143);
+  const fs::path file = dir.path() / "hpc_ckpt_1.ckpt";
+  State tree = read_checkpoint(file);
+  State names = State::list();
+  for (const char* name : {"precious", "../precious", "hpc_ckpt_1.ckpt"}) {
+    names.push_back(name);
+  }
+  names.push_back(precious.string());
+  State own = tree.at("torchbolt");
+  own["requeue_files"] = names;
+  tree["torchbolt"] = own;
+  write_checkpoint(file, tree);
+  Line again;
+  Trainer second(saving(dir.path()));
+  second.fit(again, line_batches(5), line_batches(2), {.ckpt_path = "hpc"});
+  EXPECT_TRUE(fs::exists(precious));
+  EXPECT_FALSE(fs::exists(file));
+}
+
 TEST(Preemption, EndsOtherRunsInOrderToo) {
   Line line;
   line.on_hook = raise_in("test_step", 1, SIGUSR1);
