@@ -54,13 +54,12 @@ Writers writers_of(const TrainerCore& core) {
   return all;
 }
 
-// The first one's that has one.
+// The first one's, as in Lightning; what is written for exceptions alone has no
+// best.
 fs::path best_of(const Writers& writers) {
-  for (const CheckpointCallback* one : writers) {
-    fs::path best = one->best_model_path();
-    if (!best.empty()) return best;
-  }
-  return {};
+  const auto first =
+      std::ranges::find_if_not(writers, &CheckpointCallback::resumes_by_itself);
+  return first == writers.end() ? fs::path() : (*first)->best_model_path();
 }
 
 fs::path find_best(const TrainerCore& core, const Writers& writers) {
@@ -79,7 +78,10 @@ fs::path find_best(const TrainerCore& core, const Writers& writers) {
   }
   fs::path best = best_of(writers);
   if (!best.empty()) return best;
-  throw no_file(which, "no checkpoint has been written yet",
+  throw no_file(which,
+                writers.size() > 1
+                    ? "the first callback that writes checkpoints has no best"
+                    : "no checkpoint has been written yet",
                 "fit first, or give a path");
 }
 

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
-"""Makes random scenarios of the groups that have no checkpoints.
+"""Makes random scenarios, of all kinds but checkpoints where no group is named.
 
-usage: generate.py COUNT -o FOLDER [--seed N] [--loaders] [--optimization] [--schedules] [--precision] [--callbacks]
+usage: generate.py COUNT -o FOLDER [--seed N] [--loaders | --optimization | --schedules | --precision | --callbacks | --late-callbacks |
+                   --checkpoints | --resume]
 
 --loaders: about loaders alone: several of them, combined or not, of unequal lengths, empty, unsized, limited, asked for again.
 --optimization: about optimizers alone: manual optimization with two of them, schedules, clipping, accumulation.
 --schedules: about schedules alone: every kind, one or several, by epochs or batches, watching metrics, also ones that aren't there.
 --precision: the scenarios of --optimization in other precisions.
 --callbacks: the scenarios of --optimization with callbacks that report learning rates, schedule the accumulation and average weights.
+--late-callbacks: the same with callbacks that average the last epochs, finetune, and measure throughput.
+--checkpoints: the scenarios of no group, with ModelCheckpoints of all settings.
+--resume: a fit that goes on from a file of another.
 
 Their traces come from run_lightning.py, which needs PyTorch Lightning (scripts/python_env.sh).
 """
@@ -459,7 +463,135 @@ def make_late_callbacks(r, number):
     return {**out, "name": f"gen-late-{number:04d}", "callbacks": [backbone_finetuning(r)]}
 
 
-GROUPS = {"late-callbacks": make_late_callbacks, "loaders": make_loaders, "optimization": make_optimization, "schedules": make_schedules, "precision": make_precision,
+def model_checkpoint(r, scenario, dirpath):
+    out = {"type": "ModelCheckpoint", "dirpath": dirpath}
+    if r.random() < .6:
+        out["monitor"] = "score" if r.random() < .95 else "unknown"
+        for key, chance, choices in (("mode", .7, ["min", "max"]), ("save_top_k", .7, [-1, 0, 1, 2, 3])):
+            if r.random() < chance:
+                out[key] = r.choice(choices)
+    elif r.random() < .7:
+        out["save_top_k"] = r.choice([-1, -1, 0, 1, 1, 2])
+    trigger = r.random()
+    if trigger < .3:
+        out["every_n_train_steps"] = r.choice([0, 1, 2, 3, 4])
+    elif trigger < .5:
+        out["every_n_epochs"] = r.choice([0, 1, 2, 3])
+    elif trigger < .53:
+        out.update({"every_n_epochs": 1, "every_n_train_steps": 2})
+    for key, chance, choices in (("save_last", .4, [True, True, False]), ("save_weights_only", .2, [True]), ("save_on_train_epoch_end", .25, [True, False]),
+                                 ("filename", .4, ["{epoch:02d}", "x-{epoch}-{step}", "{score:.3f}", "{epoch}-{score:.2f}-{nothing}", "same",
+                                                   "sub/{step}", "{epoch}-{step:03d}"]),
+                                 ("auto_insert_metric_name", .2, [False]), ("enable_version_counter", .15, [False])):
+        if r.random() < chance:
+            out[key] = r.choice(choices)
+    return out
+
+
+def scored(r, scenario):
+    """Logs what checkpoints watch."""
+    hooks = ["training_step", "on_train_epoch_end"] + (["validation_step"] * 4 + ["on_validation_epoch_end"] if "val" in scenario["data"] else [])
+    numbers = [round(r.uniform(0, 4), 2) for _ in range(6)]
+    if r.random() < .15:
+        numbers[r.randrange(6)] = r.choice(["nan", "inf", "-inf", 0])
+    if r.random() < .2:
+        numbers[2] = numbers[1]
+    hook = r.choice(hooks)
+    out = {"hook": hook, "name": "score", "value": {"kind": "sequence", "values": numbers}}
+    if hook.endswith("step") and r.random() < .7:
+        out.update({"on_step": r.random() < .3, "on_epoch": True})
+    scenario["module"]["log"].append(out)
+
+
+def make_checkpoints(r, number):
+    """Scenarios about when files are written, under which names, and which of them stay.
+
+    Lightning writes the last one in a fast_dev_run, too, from which the next run would go on; torchbolt doesn't.
+    """
+    out = make(r, number)
+    out["trainer"].pop("fast_dev_run", None)
+    scored(r, out)
+    if r.random() < .4:
+        out["module"]["schedulers"] = [{"type": "StepLR", "args": {"step_size": 1, "gamma": 0.5}, "interval": r.choice(["epoch", "step"])}]
+    callbacks = out.setdefault("callbacks", [])
+    for k in range(r.choice([1, 1, 1, 2])):
+        callbacks.append(model_checkpoint(r, out, "ck" if k == 0 or r.random() < .2 else f"ck{k}"))
+    r.shuffle(callbacks)
+    for action in out["actions"][1:]:
+        if action["do"] == "fit":
+            action["fresh"] = r.random() < .6
+        elif r.random() < .5:
+            action["ckpt"] = r.choice(["best", "best", "last", "ck/none.ckpt"])
+    return {**out, "name": f"gen-ckpt-{number:04d}"}
+
+
+def make_resume(r, number):
+    """Scenarios about going on, within an epoch or behind it.
+
+    What Lightning loses there isn't in them: a validation that was due, the last step of a schedule that watches a metric, a request to
+    stop, metrics of the run before, at which step a ModelCheckpoint saved last, and, with max_steps, the epoch behind an epoch's file.
+    """
+    batches, accumulate = r.randint(2, 7), r.choice([1, 1, 1, 2, 3])
+    steps, epochs = -(-batches // accumulate), r.randint(1, 3)
+    data = {"batch_size": r.randint(1, 3), "train": [batches]}
+    if r.random() < .7:
+        data["val"] = [r.randint(1, 3) for _ in range(r.choice([1, 1, 2]))]
+    module = {"log": [{"hook": "training_step", "name": "loss", "value": {"kind": "loss"}, "on_step": True, "on_epoch": False}],
+              "optimizer": r.choice([{"type": "SGD", "lr": 0.05, "momentum": 0.9}, {"type": "AdamW", "lr": 0.01}, {"type": "Adam", "lr": 0.02},
+                                     {"type": "Adagrad", "lr": 0.05}, {"type": "RMSprop", "lr": 0.01, "momentum": 0.5}, {"type": "NAdam", "lr": 0.02},
+                                     {"type": "SGD", "lr": 0.1, "nesterov": True, "momentum": 0.5}])}
+    if "val" in data and r.random() < .6:
+        module["log"].append({"hook": "validation_step", "name": "score",
+                              "value": {"kind": "sequence", "values": [round(r.uniform(0, 4), 2) for _ in range(6)]}})
+    watched = any(rule["name"] == "score" for rule in module["log"])
+    if r.random() < .6:
+        module["schedulers"] = [r.choice([
+            {"type": "StepLR", "args": {"step_size": r.randint(1, 3), "gamma": 0.5}},
+            {"type": "CosineAnnealingLR", "args": {"T_max": 7}},
+            {"type": "LinearLR", "args": {"start_factor": 0.25, "total_iters": 5}},
+            {"type": "ExponentialLR", "args": {"gamma": 0.9}},
+            {"type": "OneCycleLR", "args": {"max_lr": 0.2, "total_steps": 100}},
+            {"type": "MultiStepLR", "args": {"milestones": [2, 5], "gamma": 0.1}}])]
+        module["schedulers"][0].update({"interval": r.choice(["epoch", "step"]), "frequency": r.choice([1, 1, 2])})
+    trainer = {"max_epochs": epochs, "log_every_n_steps": 1}
+    if accumulate > 1:
+        trainer["accumulate_grad_batches"] = accumulate
+    for key, chance, choices in (("gradient_clip_val", .2, [0.05, 0.5]), ("num_sanity_val_steps", .2, [0, 1])):
+        if r.random() < chance:
+            trainer[key] = r.choice(choices)
+    saver, epoch = {"type": "ModelCheckpoint", "dirpath": "ck", "save_top_k": -1}, r.randrange(epochs)
+    step = (epoch + 1) * steps
+    if steps > 1 and r.random() < .55:  # a file of an epoch's last batch isn't gone on from as it should be
+        saver["every_n_train_steps"] = 1
+        step = epoch * steps + r.randint(1, steps - 1)
+    if r.random() < .2:
+        saver["save_last"] = True
+    path = f"ck/epoch={epoch}-step={step}.ckpt"
+    if r.random() < .04:
+        path = "ck/epoch=9-step=99.ckpt"
+    more = {"max_epochs": r.choice([epochs, epochs + 1, epochs + 2, epochs + 2, max(1, epochs - 1)])}
+    inside = "every_n_train_steps" in saver
+    for key, chance, choices in (("max_steps", .35 if inside and not watched else 0, [step, step + 1, step + 3]),
+                                 ("limit_train_batches", .1, [batches]),
+                                 ("num_sanity_val_steps", .2, [0, 1, -1]), ("limit_val_batches", .1, [1])):
+        if r.random() < chance:
+            more[key] = r.choice(choices)
+    callbacks = [saver]
+    second = [model_checkpoint(r, {}, "ck2") if watched and r.random() < .4 else {"type": "ModelCheckpoint", "dirpath": "ck2", "save_top_k": -1}]
+    if watched and r.random() < .25:
+        stopping = {"type": "EarlyStopping", "monitor": "score", "patience": r.randint(2, 4), "mode": r.choice(["min", "max"])}
+        callbacks.append(stopping)
+        second.insert(0, stopping)
+    again = {"do": "fit", "fresh": True, "ckpt": path, "trainer": more, "callbacks": second}
+    if r.random() < .15 and accumulate == 1:
+        del again["callbacks"]
+    actions = [{"do": "fit"}, again]
+    if "val" in data and r.random() < .2:
+        actions.append({"do": "validate", "ckpt": r.choice(["best", path])})
+    return {"name": f"gen-resume-{number:04d}", "data": data, "module": module, "trainer": trainer, "callbacks": callbacks, "actions": actions}
+
+
+GROUPS = {"checkpoints": make_checkpoints, "resume": make_resume, "late-callbacks": make_late_callbacks, "loaders": make_loaders, "optimization": make_optimization, "schedules": make_schedules, "precision": make_precision,
           "callbacks": make_callbacks}
 
 
