@@ -4,6 +4,9 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/core/number.h>
+#include <torchbolt/optim/group_extras.h>
+#include <torchbolt/optim/optimizer.h>
+#include <torchbolt/optim/schedules/swa_lr.h>
 #include <torchbolt/trainer/trainer.h>
 
 #include <algorithm>
@@ -95,6 +98,7 @@ void StochasticWeightAveraging::on_fit_start(Trainer& trainer, Module& module) {
            "1 or " + std::to_string(groups));
   }
   collect(module);
+  handed_over_ = false;
   max_epochs_ = trainer.max_epochs();
   const CountOrShare& start = options_.swa_epoch_start;
   if (!start.is_count() && max_epochs_ == -1) {
@@ -123,8 +127,8 @@ void StochasticWeightAveraging::on_fit_start(Trainer& trainer, Module& module) {
         "swa_epoch_start on, lr_schedulers() has it; step it after each epoch, "
         "or swa_lrs has no effect");
   }
-  // State of the schedule that is ours by now must not meet the module's own.
-  if (!schedule_state_.is_none()) schedules.clear();
+  // What the checkpoint has of schedules is for this one by now.
+  if (!schedule_state_.is_none()) swap_schedule(trainer);
 }
 
 // -- epochs ------------------------------------------------------------------
@@ -147,11 +151,21 @@ void StochasticWeightAveraging::on_train_epoch_start(Trainer& trainer,
 void StochasticWeightAveraging::swap_schedule(Trainer& trainer) {
   const auto& optimizer = trainer.optimizers().front();
   const std::vector<double>& lrs = options_.swa_lrs;
+  optim::GroupExtras extras(*optimizer);
+  for (std::size_t k = 0; k < optimizer->param_groups().size(); ++k) {
+    extras.set(k, "initial_lr", lrs.size() == 1 ? lrs[0] : lrs[k]);
+  }
+  // Lightning's count of epochs begins behind the fit's end here. The rates
+  // don't depend on it, but files have it.
+  const bool counts_on =
+      options_.annealing_strategy == optim::AnnealStrategy::kCos &&
+      dynamic_cast<const optim::Optimizer*>(optimizer.get()) != nullptr;
   schedule_ = std::make_shared<optim::SWALR>(
       optimizer, optim::SWALROptions{
                      .swa_lr = lrs.size() == 1 ? optim::PerGroup(lrs[0]) : lrs,
                      .anneal_epochs = options_.annealing_epochs,
-                     .anneal_strategy = options_.annealing_strategy});
+                     .anneal_strategy = options_.annealing_strategy,
+                     .last_epoch = counts_on ? trainer.max_epochs() : -1});
   if (!schedule_state_.is_none()) {
     schedule_->load_state(schedule_state_);
   } else if (trainer.current_epoch() != start_) {
@@ -222,6 +236,11 @@ void StochasticWeightAveraging::on_train_epoch_end(Trainer& trainer, Module&) {
 }
 
 void StochasticWeightAveraging::on_train_end(Trainer& trainer, Module& module) {
+  hand_over(trainer, module);
+}
+
+void StochasticWeightAveraging::hand_over(Trainer& trainer, Module& module) {
+  handed_over_ = true;
   const int64_t last = trainer.current_epoch() - 1;
   if (adds_epoch()) {
     trainer.set_max_epochs(max_epochs_);
@@ -244,9 +263,10 @@ void StochasticWeightAveraging::on_train_end(Trainer& trainer, Module& module) {
   }
 }
 
-// Where there was nothing left to train, on_train_end isn't called.
-void StochasticWeightAveraging::on_fit_end(Trainer& trainer, Module&) {
-  if (adds_epoch()) trainer.set_max_epochs(max_epochs_);
+// Where there is nothing left to train, as when a run that was killed behind
+// its last epoch goes on, on_train_end isn't called.
+void StochasticWeightAveraging::on_fit_end(Trainer& trainer, Module& module) {
+  if (!handed_over_) hand_over(trainer, module);
 }
 
 void StochasticWeightAveraging::on_exception(Trainer& trainer, Module&,

@@ -1,10 +1,14 @@
 #include <ATen/ATen.h>
 #include <torchbolt/callbacks/weight_averaging.h>
+#include <torchbolt/checkpoint/state_dict.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/trainer/trainer.h>
 
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace bolt {
 namespace {
@@ -25,6 +29,7 @@ bool WeightAveraging::should_update(std::optional<int64_t> step_idx,
 void WeightAveraging::on_fit_start(Trainer& trainer, Module& module) {
   const bool begins_anew = loaded_.is_none();
   fitting_ = true;
+  handed_over_ = false;
   collect(module);
   // Steps of a fit before, maybe of another Trainer, aren't this one's.
   if (begins_anew) latest_update_step_ = trainer.global_step();
@@ -73,15 +78,17 @@ void WeightAveraging::restore() {
   const State state = std::exchange(loaded_, State());
   const State& average = state.at("average");
   const at::NoGradGuard no_grad;
-  if (average.size() != names_.size()) {
-    throw CheckpointError({.where = "WeightAveraging",
-                           .what = "the averaged weights are another module's",
-                           .got = std::to_string(average.size()) + " tensors",
-                           .expected = std::to_string(names_.size())});
-  }
   for (std::size_t k = 0; k < names_.size(); ++k) {
-    const at::Tensor& tensor =
-        average.at(std::string_view(names_[k])).as_tensor();
+    const State* found = average.find(std::string_view(names_[k]));
+    if (found == nullptr) {
+      throw CheckpointError(
+          {.where = "WeightAveraging",
+           .what = "the averaged weights are another module's",
+           .got =
+               std::to_string(average.size()) + " tensors without " + names_[k],
+           .expected = std::to_string(names_.size())});
+    }
+    const at::Tensor& tensor = found->as_tensor();
     if (!tensor.sizes().equals(average_[k].sizes())) {
       throw CheckpointError({.where = "WeightAveraging",
                              .what = "the average of " + names_[k] +
@@ -141,16 +148,28 @@ void WeightAveraging::on_validation_epoch_end(Trainer&, Module&) {
 }
 
 void WeightAveraging::on_train_end(Trainer&, Module&) {
-  const at::NoGradGuard no_grad;
   if (n_averaged_ == 0) {
     log_warning(
         "[WeightAveraging] nothing was averaged: the fit ended before the "
         "first update, and the module gets the weights that it began with");
   }
-  copy_from(average_, live_, 0);
+  hand_over();
 }
 
-void WeightAveraging::on_fit_end(Trainer&, Module&) { fitting_ = false; }
+void WeightAveraging::hand_over() {
+  const at::NoGradGuard no_grad;
+  copy_from(average_, live_, 0);
+  handed_over_ = true;
+}
+
+// A run that was killed behind its last epoch has nothing left to train when it
+// goes on, and no on_train_end.
+void WeightAveraging::on_fit_end(Trainer& trainer, Module&) {
+  const Counts& epochs = trainer.progress().epochs.current;
+  const bool is_whole = epochs.ready == epochs.completed;
+  if (!handed_over_ && n_averaged_ > 0 && is_whole) hand_over();
+  fitting_ = false;
+}
 
 // Training may go on from the weights that it had.
 void WeightAveraging::on_exception(Trainer&, Module&, std::exception_ptr) {
@@ -174,17 +193,72 @@ State WeightAveraging::state() const {
                      {"average", named(swapped_ ? live_ : average_)}});
 }
 
-// In a validation the module has the averages, and its own weights are kept.
+// As Lightning's files have it: who loads the weights alone, gets the average.
 void WeightAveraging::on_save_checkpoint(Trainer&, Module&, State& checkpoint) {
-  if (!swapped_) return;
+  if (!fitting_) return;  // the module has the average, for good
+  const auto tensors = [&](bool average) {
+    const auto& found = average == swapped_ ? live_ : average_;
+    if (!swapped_) return found;
+    // They change places again before the file is written.
+    std::vector<at::Tensor> kept;
+    for (const at::Tensor& tensor : found) kept.push_back(tensor.clone());
+    return kept;
+  };
+  const std::vector<at::Tensor> average = tensors(true), own = tensors(false);
+  State& averaged = checkpoint["state_dict"];
+  State current = State::map();
+  for (const auto& [name, value] : averaged.entries()) current.set(name, value);
   for (std::size_t k = 0; k < names_.size(); ++k) {
-    // They may change places again before the hook is over.
-    checkpoint["state_dict"].set(names_[k], average_[k].clone());
+    averaged.set(names_[k], average[k]);
+    current.set(names_[k], own[k]);
+  }
+  checkpoint["current_model_state"] = std::move(current);
+  checkpoint["averaging_state"] =
+      State::map({{"n_averaged", at::scalar_tensor(n_averaged_, at::kLong)}});
+  // The file has the average once.
+  checkpoint["callbacks"].set(
+      state_key(), State::map({{"latest_update_step", latest_update_step_}}));
+}
+
+void WeightAveraging::on_load_checkpoint(Trainer& trainer, Module& module,
+                                         const State& checkpoint) {
+  if (trainer.function() != Stage::kFit) return;
+  const State* own = checkpoint.find("current_model_state");
+  const State* counts = checkpoint.find("averaging_state");
+  if (own == nullptr || counts == nullptr) {
+    const State* states = checkpoint.find("callbacks");
+    const State* state = states == nullptr
+                             ? nullptr
+                             : states->find(std::string_view(state_key()));
+    if (state == nullptr || !state->is_map() || !state->find("average")) {
+      log_warning(
+          "[WeightAveraging] the checkpoint has no average: it begins anew "
+          "with "
+          "the checkpoint's weights");
+    }
+    return;
+  }
+  try {
+    load_state_dict(module, *own, module.strict_loading);
+    const double count = counts->at("n_averaged").as_double();  // a tensor
+    loaded_ = State::map({{"n_averaged", static_cast<int64_t>(count)},
+                          {"latest_update_step", 0},
+                          {"average", checkpoint.at("state_dict").clone()}});
+  } catch (const Error& error) {
+    throw CheckpointError({.where = "WeightAveraging",
+                           .what = "the average can't be taken back",
+                           .got = error.what()});
   }
 }
 
 void WeightAveraging::load_state(const State& state) {
   if (!state.is_map() || state.size() == 0) return;
+  if (state.find("average") == nullptr) {
+    // The rest stands in the checkpoint itself: see on_load_checkpoint.
+    const int64_t step = state.at("latest_update_step").as_int();
+    if (!loaded_.is_none()) loaded_["latest_update_step"] = step;
+    return;
+  }
   state.at("n_averaged").as_int();
   state.at("latest_update_step").as_int();
   for (const auto& [name, tensor] : state.at("average").entries()) {

@@ -39,12 +39,12 @@ void FitLoop::run() {
   setup_data();
   if (resume_at_ == ResumeAt::kNowhere) drop_open_epoch();
   is_over_ = false;
+  kept_log_.reset();
   const bool is_open = resumes_an_open_fit();
   if (resume_at_ == ResumeAt::kEpochEnd) finish_saved_epoch();
   bool over = done() || core_.limit(DataStage::kTrain).is_zero();
   if (over && !is_open) {
-    // What was logged last can still be asked for.
-    if (resume_at_ == ResumeAt::kNewEpoch) take_back_log();
+    leave_as_saved();
     return;
   }
   start();

@@ -60,8 +60,8 @@ class FitLoop {
   /// The counters are a checkpoint's: the next `run()` goes on there. `own`:
   /// what only torchbolt's files have, or null.
   void resume(const State* own);
-  /// Whether that is in the middle of an epoch.
-  bool resumes_inside_epoch() const;
+  /// Whether that needs no sanity check.
+  bool resumes_without_sanity_check() const;
   /// Whether `min_epochs` and `min_steps` allow to stop.
   bool can_stop_early() const;
   /// Whether the running epoch is one that validates.
@@ -101,6 +101,7 @@ class FitLoop {
     kEpochEnd,       ///< The hooks of an epoch's end have run.
   };
   ResumeAt find_place() const;
+  bool resumes_inside_epoch() const;
   State metric_states() const;
   State gradients() const;
   bool began_window() const;
@@ -113,6 +114,7 @@ class FitLoop {
   void resume_rest();
   void resume_gradients();
   void finish_saved_epoch();
+  void leave_as_saved();
   void go_on();
   void continue_epoch();
   void finish_saved_batch();
@@ -142,6 +144,8 @@ class FitLoop {
   // For the pass to begin, which may be before its epoch does.
   std::chrono::nanoseconds start_wait_{0};
 
+  // Of a run that had nothing left to train, for the next checkpoint.
+  std::optional<State> kept_log_{};
   // While a validation runs.
   std::optional<LogBook::Bookmark> training_log_{};
   // What it changes, as it began.

@@ -63,8 +63,9 @@ State FitLoop::state() const {
     state["loader"] = fetcher_->state(unfinished && fetcher_->given() > 0);
   }
   state["validation"] = validation_.state();
-  state["log"] = State::map({{"book", core_.log.state(training_log_)},
-                             {"store", store_.state(*core_.module)}});
+  state["log"] = State::map(
+      {{"book", kept_log_ ? *kept_log_ : core_.log.state(training_log_)},
+       {"store", store_.state(*core_.module)}});
   state["gradients"] = gradients();
   return state;
 }
@@ -175,10 +176,15 @@ bool FitLoop::resumes_inside_epoch() const {
   }
 }
 
-// Whether the run that was saved had still to come to its own end.
+// With max_steps, Lightning takes every file for one from inside an epoch.
+bool FitLoop::resumes_without_sanity_check() const {
+  return resumes_inside_epoch() ||
+         (resume_at_ != ResumeAt::kNowhere && core_.options.max_steps != -1);
+}
+
+// Whether the run that was saved had been ended by a signal, behind its last
+// epoch.
 bool FitLoop::resumes_an_open_fit() const {
-  if (!resume_state_) return false;
-  if (resume_at_ == ResumeAt::kEpochEnd) return true;
   const State* over = entry(resume_state_, "is_over");
   return resume_at_ == ResumeAt::kNewEpoch && over != nullptr &&
          !over->as_bool();
@@ -286,6 +292,26 @@ void FitLoop::finish_saved_epoch() {
   core_.log.deliver_only_to(core_.resumed_loggers);
   close_epoch();
   core_.log.deliver_to_all();
+}
+
+// Nothing is left to train, and no hook of training is called, as in Lightning.
+void FitLoop::leave_as_saved() {
+  switch (resume_at_) {
+    case ResumeAt::kNewEpoch:
+      take_back_log();  // what was logged last can still be asked for
+      break;
+    case ResumeAt::kEpochEnd:
+      // What the run that was saved had logged is not this one's.
+      kept_log_ = core_.log.state({});
+      core_.log.reset_tables();
+      break;
+    default:
+      return;
+  }
+  resume_rest();
+  resume_state_.reset();
+  resume_at_ = ResumeAt::kNowhere;
+  is_over_ = true;
 }
 
 // on_train_start has run.

@@ -91,7 +91,7 @@ void TrainerCore::run(Stage of, RunningStage running, RunRequest what,
 void TrainerCore::fit(RunRequest what) {
   run(Stage::kFit, RunningStage::kTrain, std::move(what), [&] {
     if (validation_enabled() && *options.num_sanity_val_steps != 0 &&
-        !fit_loop->resumes_inside_epoch()) {
+        !fit_loop->resumes_without_sanity_check()) {
       const IsolateRng isolate;
       // Those of the run that goes on; else none.
       const BatchProgress counted =

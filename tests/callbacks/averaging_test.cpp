@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
+#include <torchbolt/checkpoint/checkpoint.h>
 
 #include "support/errors.h"
 #include "support/models.h"
+#include "support/temp_dir.h"
 
 namespace bolt {
 namespace {
@@ -261,6 +263,59 @@ TEST(WeightAveraging, TakesEachStepOnceOverASavedState) {
                     Trainer(with(other, watch, 1)).fit(again, line_batches(1));
                   }),
                   {"layer.bias", "another shape"}));
+}
+
+// Lightning's layout: who takes the weights alone, has the average.
+TEST(WeightAveraging, ItsCheckpointsHaveTheAverageAndTheWeightsOfTraining) {
+  const testing::TempDir dir;
+  const auto watch = std::make_shared<Watch>();
+  const auto options = [&](int64_t epochs) {
+    TrainerOptions all =
+        with(std::make_shared<WeightAveraging>(), watch, epochs);
+    all.callbacks.push_back(ModelCheckpoint(
+        {.dirpath = dir.path(), .save_top_k = -1, .every_n_train_steps = 2}));
+    all.enable_checkpointing = true;
+    return all;
+  };
+  Line model;
+  Trainer(options(2)).fit(model, line_batches(3), line_batches(1));
+  const at::Tensor straight = weight_of(model);
+
+  const std::string file = dir.path() / "epoch=0-step=2.ckpt";
+  const State saved = read_checkpoint(file);
+  const auto mean =
+      torch::stack({watch->after_step[0], watch->after_step[1]}).mean(0);
+  const auto weight = [&](const char* which) {
+    return saved.at(which).at("layer.weight").as_tensor();
+  };
+  EXPECT_TRUE(torch::allclose(weight("state_dict"), mean, 1e-5, 1e-6));
+  EXPECT_TRUE(
+      torch::equal(weight("current_model_state"), watch->after_step[1]));
+  EXPECT_EQ(saved.at("averaging_state").at("n_averaged").as_double(), 2);
+  Line evaluated;
+  Trainer(options(2))
+      .validate(evaluated, line_batches(1),
+                {.ckpt_path = file, .verbose = false});
+  EXPECT_TRUE(torch::equal(weight_of(evaluated), weight("state_dict")));
+
+  Line again;
+  Trainer(options(2))
+      .fit(again, line_batches(3), line_batches(1), {.ckpt_path = file});
+  EXPECT_TRUE(torch::equal(weight_of(again), straight));
+
+  // A file without an average: it begins with the file's weights.
+  const auto plain = dir.path() / "plain.ckpt";
+  TrainerOptions none = quiet({.max_epochs = 1});
+  Trainer first(none);
+  Line other;
+  first.fit(other, line_batches(3), line_batches(1));
+  first.save_checkpoint(plain);
+  watch->after_step.clear();
+  Trainer(options(2))
+      .fit(again, line_batches(3), line_batches(1),
+           {.ckpt_path = plain.string()});
+  EXPECT_TRUE(torch::allclose(
+      weight_of(again), torch::stack(watch->after_step).mean(0), 1e-5, 1e-6));
 }
 
 }  // namespace

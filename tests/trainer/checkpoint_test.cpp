@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -124,6 +125,58 @@ TEST(Checkpoints, ThatAreNotThereAreNamed) {
   EXPECT_TRUE(has(fit("best"), {"no checkpoint has been written yet"}));
   trainer.fit(line, line_batches(2), {}, {.ckpt_path = "last"});
   EXPECT_EQ(trainer.global_step(), 4);
+}
+
+TEST(Checkpoints, TheBestIsThatOfTheFirstWhoWritesThem) {
+  const TempDir dir;
+  Line line;
+  Trainer trainer(with(
+      {ModelCheckpoint({.dirpath = dir.path(), .save_top_k = 0}),
+       ModelCheckpoint({.dirpath = dir.path(), .every_n_train_steps = 1})}));
+  trainer.fit(line, line_batches(2), line_batches(1));
+  EXPECT_TRUE(has(message_of<ConfigError>([&] {
+                    trainer.validate(line, line_batches(1),
+                                     {.ckpt_path = "best"});
+                  }),
+                  {"the first callback that writes checkpoints has no best"}));
+}
+
+// A run may be killed between its last file and its end.
+TEST(Checkpoints, OfTheLastEpochGiveTheModelThatTheFitLeft) {
+  using Make = std::function<CallbackHandle()>;
+  const std::vector<Make> averages{
+      [] { return std::make_shared<WeightAveraging>(); },
+      [] {
+        return StochasticWeightAveraging(
+            {.swa_lrs = {0.05}, .swa_epoch_start = 1});
+      }};
+  for (const Make& average : averages) {
+    const TempDir dir;
+    const auto fit = [&](FitOptions options) {
+      Line line;
+      std::vector<std::string> hooks;
+      line.on_hook = [&](const std::string& hook) { hooks.push_back(hook); };
+      torch::nn::init::constant_(line.layer->weight, 0.25);
+      torch::nn::init::constant_(line.layer->bias, -0.5);
+      Trainer trainer(
+          with({average(), ModelCheckpoint({.dirpath = dir.path()})}));
+      trainer.fit(line, line_batches(2), {}, options);
+      EXPECT_EQ(trainer.global_step(), 4);
+      EXPECT_EQ(trainer.current_epoch(), 2);
+      // As in Lightning.
+      EXPECT_EQ(std::ranges::count(hooks, "on_train_end"),
+                options.ckpt_path ? 0 : 1);
+      EXPECT_EQ(std::ranges::count(hooks, "on_fit_end"), 1);
+      return state_dict(line).clone();
+    };
+    const State straight = fit({});
+    const fs::path last = dir.path() / "epoch=1-step=4.ckpt";
+    const State file = read_checkpoint(last);
+    const State* own = file.find("current_model_state");
+    EXPECT_NE(first_difference(own ? *own : file.at("state_dict"), straight),
+              "");
+    EXPECT_EQ(first_difference(fit({.ckpt_path = last}), straight), "");
+  }
 }
 
 TEST(Checkpoints, OfWeightsAloneDontTrain) {

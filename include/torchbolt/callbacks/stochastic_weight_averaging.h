@@ -77,7 +77,7 @@ class TORCHBOLT_API StochasticWeightAveraging final : public Callback {
   void on_train_epoch_start(Trainer& trainer, Module& module) override;
   void on_train_epoch_end(Trainer& trainer, Module&) override;
   void on_train_end(Trainer& trainer, Module& module) override;
-  void on_fit_end(Trainer& trainer, Module&) override;
+  void on_fit_end(Trainer& trainer, Module& module) override;
   void on_exception(Trainer& trainer, Module& module,
                     std::exception_ptr) override;
   State state() const override;
@@ -89,6 +89,7 @@ class TORCHBOLT_API StochasticWeightAveraging final : public Callback {
   void swap_schedule(Trainer& trainer);
   void update(Module& module);
   void transfer(Module& module) const;
+  void hand_over(Trainer& trainer, Module& module);
   void begin_batch_norm_epoch(Trainer& trainer, Module& module);
   void load_average();
 
@@ -97,6 +98,7 @@ class TORCHBOLT_API StochasticWeightAveraging final : public Callback {
   // The Trainer's limit, without the epoch that is added; -1: none.
   int64_t max_epochs_ = -1;
   bool has_batch_norm_ = false;
+  bool handed_over_ = false;  // the average to the module, in this fit
   int64_t n_averaged_ = 0;
   int64_t latest_update_epoch_ = -1;
   std::vector<std::string> names_{};

@@ -51,8 +51,13 @@ class TORCHBOLT_API WeightAveraging : public Callback {
   void on_validation_epoch_end(Trainer& trainer, Module& module) override;
   void on_exception(Trainer& trainer, Module& module,
                     std::exception_ptr) override;
-  /// In a validation the module has the averages: its own weights are saved.
+  /// `state_dict` becomes the average; the module's own weights go to
+  /// `current_model_state`, and counters to `averaging_state`, as in Lightning.
   void on_save_checkpoint(Trainer&, Module&, State& checkpoint) override;
+  /// Takes that back for a fit; evaluations and `load_from_checkpoint` get the
+  /// average. Throws CheckpointError when it is another module's.
+  void on_load_checkpoint(Trainer& trainer, Module& module,
+                          const State& checkpoint) override;
   /// The average, and how far it is.
   State state() const override;
   /// Where the next fit begins; inside a fit, at once. Throws CheckpointError,
@@ -72,12 +77,14 @@ class TORCHBOLT_API WeightAveraging : public Callback {
   void restore();
   void update();
   void swap();
+  void hand_over();
 
   bool use_buffers_;
   int64_t n_averaged_ = 0;
   int64_t latest_update_step_ = 0;
   bool swapped_ = false;
   bool fitting_ = false;
+  bool handed_over_ = false;  // the average to the module, in this fit
   std::vector<std::string> names_{};
   // The module's own tensors, and the average of each. Floating point first:
   // they move in one call.
