@@ -73,7 +73,8 @@ TEST(PythonFiles, HoldWhatPythonReadsInThem) {
 
 TEST(PythonFiles, AreTheSameWhenWrittenAgain) {
   const testing::TempDir dir;
-  for (const auto& [name, value] : expected().items()) {
+  const json all = expected();  // outlives its items()
+  for (const auto& [name, value] : all.items()) {
     const State state = read_checkpoint(kFiles / name);
     write_checkpoint(dir.path() / name, state, {.durable = false});
     EXPECT_EQ(read_checkpoint(dir.path() / name), state) << name;
