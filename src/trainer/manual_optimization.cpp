@@ -117,31 +117,3 @@ void ManualOptimization::untoggle_all() {
 }
 
 }  // namespace bolt::detail
-
-namespace bolt {
-
-BackwardSyncScope::BackwardSyncScope(detail::ManualOptimization& loop,
-                                     bool enabled)
-    : blocked_(loop.sync_blocked()), before_(blocked_) {
-  if (enabled) blocked_ = true;
-}
-BackwardSyncScope::~BackwardSyncScope() { blocked_ = before_; }
-
-ToggledOptimizer::ToggledOptimizer(detail::ManualOptimization& loop,
-                                   torch::optim::Optimizer& optimizer,
-                                   bool sync_grad)
-    : loop_(loop), optimizer_(optimizer), sync_(loop, !sync_grad) {
-  loop_.toggle(optimizer_);
-}
-ToggledOptimizer::~ToggledOptimizer() { loop_.untoggle(optimizer_); }
-
-at::Tensor LightningOptimizer::step(
-    const std::function<at::Tensor()>& closure) const {
-  return loop_->step(*optimizer_, closure);
-}
-void LightningOptimizer::zero_grad() const { loop_->zero_grad(*optimizer_); }
-ToggledOptimizer LightningOptimizer::toggle_model(bool sync_grad) const {
-  return ToggledOptimizer(*loop_, *optimizer_, sync_grad);
-}
-
-}  // namespace bolt

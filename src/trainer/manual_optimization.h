@@ -2,7 +2,6 @@
 
 #include <ATen/core/Tensor.h>
 #include <torchbolt/data/batch.h>
-#include <torchbolt/trainer/lightning_optimizer.h>
 #include <torchbolt/trainer/step.h>
 
 #include <functional>
