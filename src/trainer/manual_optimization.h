@@ -26,6 +26,9 @@ class ManualOptimization {
   void zero_grad(torch::optim::Optimizer& optimizer);
   void toggle(torch::optim::Optimizer& optimizer);
   void untoggle(torch::optim::Optimizer& optimizer);
+  bool is_toggled(const torch::optim::Optimizer& optimizer) const {
+    return toggled_optimizer_ == &optimizer;
+  }
   /// Lets go of the output.
   void release() { output_ = {}; }
   /// Undoes a toggle that an exception left behind.
@@ -47,6 +50,7 @@ class ManualOptimization {
   bool sync_blocked_ = false;
   // While an optimizer is toggled: all optimizers' parameters as they were.
   std::vector<Toggled> toggled_{};
+  const torch::optim::Optimizer* toggled_optimizer_ = nullptr;
 };
 
 }  // namespace bolt::detail

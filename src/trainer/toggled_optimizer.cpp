@@ -10,6 +10,9 @@ ToggledOptimizer::ToggledOptimizer(detail::ManualOptimization& loop,
     : loop_(loop), optimizer_(optimizer), sync_(loop, !sync_grad) {
   loop_.toggle(optimizer_);
 }
-ToggledOptimizer::~ToggledOptimizer() { loop_.untoggle(optimizer_); }
+ToggledOptimizer::~ToggledOptimizer() {
+  // It may have been untoggled by hand, and another one toggled since.
+  if (loop_.is_toggled(optimizer_)) loop_.untoggle(optimizer_);
+}
 
 }  // namespace bolt
