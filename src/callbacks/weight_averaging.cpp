@@ -1,9 +1,14 @@
 #include <ATen/ATen.h>
+#include <torchbolt/callbacks/stochastic_weight_averaging.h>
 #include <torchbolt/callbacks/weight_averaging.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
+#include <torchbolt/data/batch.h>
 #include <torchbolt/trainer/trainer.h>
 
+#include <algorithm>
+#include <typeinfo>
+#include <unordered_set>
 #include <utility>
 
 namespace bolt {
@@ -23,6 +28,7 @@ bool WeightAveraging::should_update(std::optional<int64_t> step_idx,
 
 // The module is on its device here, and nothing has been validated yet.
 void WeightAveraging::on_fit_start(Trainer& trainer, Module& module) {
+  refuse_others(trainer);
   const bool begins_anew = loaded_.is_none();
   fitting_ = true;
   collect(module);
@@ -30,13 +36,41 @@ void WeightAveraging::on_fit_start(Trainer& trainer, Module& module) {
   if (begins_anew) latest_update_step_ = trainer.global_step();
 }
 
+// Each would put its average into the module, and take what the other put there
+// for the weights of training.
+void WeightAveraging::refuse_others(const Trainer& trainer) const {
+  for (const auto& callback : trainer.callbacks()) {
+    const Callback& other = *callback;
+    if (&other == this ||
+        (dynamic_cast<const WeightAveraging*>(&other) == nullptr &&
+         dynamic_cast<const StochasticWeightAveraging*>(&other) == nullptr)) {
+      continue;
+    }
+    const WeightAveraging& own = *this;
+    throw ConfigError(
+        {.where = type_name(typeid(own)),
+         .what = "another callback averages the weights too, and the module "
+                 "can have one average in the end",
+         .got = type_name(typeid(other)),
+         .tip = "leave one of them out"});
+  }
+}
+
 void WeightAveraging::collect(Module& module) {
   names_.clear();
+  aliases_.clear();
   live_.clear();
   average_.clear();
   std::vector<std::pair<std::string, at::Tensor>> rest;
+  std::vector<std::pair<std::string, at::TensorImpl*>> again;
+  std::unordered_set<at::TensorImpl*> seen;
   const auto add = [&](const std::string& name, const at::Tensor& tensor) {
     if (!tensor.defined()) return;
+    at::TensorImpl* const object = tensor.unsafeGetTensorImpl();
+    if (!seen.insert(object).second) {
+      again.emplace_back(name, object);
+      return;
+    }
     if (!tensor.is_floating_point()) {
       rest.emplace_back(name, tensor);
       return;
@@ -57,6 +91,12 @@ void WeightAveraging::collect(Module& module) {
     names_.push_back(std::move(name));
     live_.push_back(std::move(tensor));
   }
+  for (auto& [name, object] : again) {
+    const auto found =
+        std::ranges::find(live_, object, &at::Tensor::unsafeGetTensorImpl);
+    aliases_.emplace_back(std::move(name),
+                          static_cast<std::size_t>(found - live_.begin()));
+  }
   const at::NoGradGuard no_grad;
   for (at::Tensor& tensor : live_) {
     tensor = tensor.detach();  // shares memory: it is seen as it changes
@@ -73,11 +113,12 @@ void WeightAveraging::restore() {
   const State state = std::exchange(loaded_, State());
   const State& average = state.at("average");
   const at::NoGradGuard no_grad;
-  if (average.size() != names_.size()) {
+  const std::size_t count = names_.size() + aliases_.size();
+  if (average.size() != count) {
     throw CheckpointError({.where = "WeightAveraging",
                            .what = "the averaged weights are another module's",
                            .got = std::to_string(average.size()) + " tensors",
-                           .expected = std::to_string(names_.size())});
+                           .expected = std::to_string(count)});
   }
   for (std::size_t k = 0; k < names_.size(); ++k) {
     const at::Tensor& tensor =
@@ -163,6 +204,9 @@ State WeightAveraging::named(const std::vector<at::Tensor>& tensors) const {
   for (std::size_t k = 0; k < names_.size(); ++k) {
     map[std::string_view(names_[k])] = tensors[k];
   }
+  for (const auto& [name, k] : aliases_) {
+    map[std::string_view(name)] = tensors[k];
+  }
   return map;
 }
 
@@ -177,10 +221,13 @@ State WeightAveraging::state() const {
 // In a validation the module has the averages, and its own weights are kept.
 void WeightAveraging::on_save_checkpoint(Trainer&, Module&, State& checkpoint) {
   if (!swapped_) return;
+  State& weights = checkpoint["state_dict"];
   for (std::size_t k = 0; k < names_.size(); ++k) {
     // They may change places again before the hook is over.
-    checkpoint["state_dict"].set(names_[k], average_[k].clone());
+    weights.set(names_[k], average_[k].clone());
   }
+  for (const auto& [name, k] : aliases_)
+    weights.set(name, weights.at(names_[k]));
 }
 
 void WeightAveraging::load_state(const State& state) {
