@@ -42,7 +42,9 @@ void SpikeDetection::on_train_batch_start(Trainer&, Module&, const AnyBatch&,
 }
 
 // The optimizers of a fit before are gone.
-void SpikeDetection::on_fit_start(Trainer&, Module&) { leaving_out_.clear(); }
+void SpikeDetection::on_fit_start(Trainer&, Module&) {
+  if (!std::exchange(restarting_, false)) leaving_out_.clear();
+}
 
 void SpikeDetection::on_before_backward(Trainer& trainer, Module& module,
                                         const at::Tensor& loss) {
@@ -71,9 +73,8 @@ void SpikeDetection::on_before_backward(Trainer& trainer, Module& module,
   log_warning("[" + found.where + "] " + found.what + " (" + found.got +
               "); the step is left out");
   if (module.automatic_optimization) {
-    leaving_out_.clear();
-    for (const auto& optimizer : trainer.optimizers()) {
-      leaving_out_.push_back(optimizer.get());
+    for (std::size_t k = 0; k < trainer.optimizers().size(); ++k) {
+      leaving_out_.insert(k);
     }
   } else {
     leave_out_ = true;
@@ -84,8 +85,15 @@ void SpikeDetection::on_before_backward(Trainer& trainer, Module& module,
 // An optimizer passes over parameters without a gradient, so that its moments
 // stay as they are too.
 void SpikeDetection::on_before_optimizer_step(
-    Trainer&, Module&, torch::optim::Optimizer& optimizer) {
-  const bool mine = std::erase(leaving_out_, &optimizer) > 0;
+    Trainer& trainer, Module&, torch::optim::Optimizer& optimizer) {
+  bool mine = false;
+  if (!leaving_out_.empty()) {
+    const auto& all = trainer.optimizers();
+    const auto found = std::ranges::find(
+        all, &optimizer, [](const auto& each) { return each.get(); });
+    mine =
+        leaving_out_.erase(static_cast<std::size_t>(found - all.begin())) > 0;
+  }
   if (std::exchange(leave_out_, false) || mine) optimizer.zero_grad(true);
 }
 
@@ -119,15 +127,28 @@ State SpikeDetection::state() const {
   for (const Spike& s : spikes_) {
     spikes.push_back(State::tuple({s.epoch, s.batch_idx, s.loss}));
   }
+  State leaving_out = State::list();
+  for (const std::size_t k : leaving_out_) {
+    leaving_out.push_back(static_cast<int64_t>(k));
+  }
   return State::map({{"last", last_},
                      {"recent", recent},
-                     {"leave_out", leave_out_ || !leaving_out_.empty()},
+                     {"leave_out", leave_out_},
+                     {"leaving_out", leaving_out},
                      {"spikes", spikes}});
 }
 
 void SpikeDetection::load_state(const State& state) {
   last_ = state.at("last").as_double();
   leave_out_ = state.at("leave_out").as_bool();
+  leaving_out_.clear();
+  // Files of earlier versions lack it.
+  if (const State* positions = state.find("leaving_out")) {
+    for (const State& k : positions->items()) {
+      leaving_out_.insert(static_cast<std::size_t>(k.as_int()));
+    }
+  }
+  restarting_ = true;
   recent_.clear();
   for (const State& loss : state.at("recent").items()) {
     recent_.push_back(loss.as_double());

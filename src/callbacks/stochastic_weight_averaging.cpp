@@ -127,8 +127,24 @@ void StochasticWeightAveraging::on_fit_start(Trainer& trainer, Module& module) {
         "swa_epoch_start on, lr_schedulers() has it; step it after each epoch, "
         "or swa_lrs has no effect");
   }
-  // What the checkpoint has of schedules is for this one by now.
+  // The checkpoint has the state of this schedule, not of the module's own.
   if (!schedule_state_.is_none()) swap_schedule(trainer);
+}
+
+// A run that goes on inside of the added epoch: its start is not called again.
+void StochasticWeightAveraging::on_train_start(Trainer& trainer,
+                                               Module& module) {
+  const Counts& epochs = trainer.progress().epochs.current;
+  if (!adds_epoch() || trainer.current_epoch() != max_epochs_ ||
+      epochs.ready == epochs.completed) {
+    return;
+  }
+  for (torch::nn::Module* layer : layers_of(module)) {
+    const auto norm = as_batch_norm(*layer);
+    if (norm && norm->running_mean.defined()) {
+      set_momentum(momenta_, *norm, std::nullopt);
+    }
+  }
 }
 
 // -- epochs ------------------------------------------------------------------

@@ -91,11 +91,16 @@ void ThroughputMonitor::update(Stage stage, const AnyBatch& batch) {
   if (options_.length_fn) {
     counts.lengths = counts.lengths.value_or(0) + options_.length_fn(batch);
   }
+  const auto before = w.throughput.last();
   if (options_.flops_per_batch && stage == Stage::kFit) {
-    counts.flops = static_cast<double>(options_.flops_per_batch(batch));
+    const bool waits = before && before->batches + 1 < counts.batches;
+    counts.flops = (waits ? counts.flops.value_or(0) : 0) +
+                   static_cast<double>(options_.flops_per_batch(batch));
   }
-  w.throughput.update(counts);
   ++w.of_pass;
+  // Where the clock hasn't moved there is no rate: the batch is counted with
+  // the next one.
+  if (!before || counts.time > before->time) w.throughput.update(counts);
 }
 
 MetricMap ThroughputMonitor::named(Stage stage) {

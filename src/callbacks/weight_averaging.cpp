@@ -1,12 +1,17 @@
 #include <ATen/ATen.h>
+#include <torchbolt/callbacks/stochastic_weight_averaging.h>
 #include <torchbolt/callbacks/weight_averaging.h>
 #include <torchbolt/checkpoint/state_dict.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
+#include <torchbolt/data/batch.h>
 #include <torchbolt/trainer/trainer.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
+#include <typeinfo>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -27,6 +32,7 @@ bool WeightAveraging::should_update(std::optional<int64_t> step_idx,
 
 // The module is on its device here, and nothing has been validated yet.
 void WeightAveraging::on_fit_start(Trainer& trainer, Module& module) {
+  refuse_others(trainer);
   const bool begins_anew = loaded_.is_none();
   fitting_ = true;
   handed_over_ = false;
@@ -35,13 +41,41 @@ void WeightAveraging::on_fit_start(Trainer& trainer, Module& module) {
   if (begins_anew) latest_update_step_ = trainer.global_step();
 }
 
+// Each would put its average into the module, and take what the other put there
+// for the weights of training.
+void WeightAveraging::refuse_others(const Trainer& trainer) const {
+  for (const auto& callback : trainer.callbacks()) {
+    const Callback& other = *callback;
+    if (&other == this ||
+        (dynamic_cast<const WeightAveraging*>(&other) == nullptr &&
+         dynamic_cast<const StochasticWeightAveraging*>(&other) == nullptr)) {
+      continue;
+    }
+    const WeightAveraging& own = *this;
+    throw ConfigError(
+        {.where = type_name(typeid(own)),
+         .what = "another callback averages the weights too, and the module "
+                 "can have one average in the end",
+         .got = type_name(typeid(other)),
+         .tip = "leave one of them out"});
+  }
+}
+
 void WeightAveraging::collect(Module& module) {
   names_.clear();
+  aliases_.clear();
   live_.clear();
   average_.clear();
   std::vector<std::pair<std::string, at::Tensor>> rest;
+  std::vector<std::pair<std::string, at::TensorImpl*>> again;
+  std::unordered_set<at::TensorImpl*> seen;
   const auto add = [&](const std::string& name, const at::Tensor& tensor) {
     if (!tensor.defined()) return;
+    at::TensorImpl* const object = tensor.unsafeGetTensorImpl();
+    if (!seen.insert(object).second) {
+      again.emplace_back(name, object);
+      return;
+    }
     if (!tensor.is_floating_point()) {
       rest.emplace_back(name, tensor);
       return;
@@ -61,6 +95,12 @@ void WeightAveraging::collect(Module& module) {
   for (auto& [name, tensor] : rest) {
     names_.push_back(std::move(name));
     live_.push_back(std::move(tensor));
+  }
+  for (auto& [name, object] : again) {
+    const auto found =
+        std::ranges::find(live_, object, &at::Tensor::unsafeGetTensorImpl);
+    aliases_.emplace_back(std::move(name),
+                          static_cast<std::size_t>(found - live_.begin()));
   }
   const at::NoGradGuard no_grad;
   for (at::Tensor& tensor : live_) {
@@ -182,6 +222,9 @@ State WeightAveraging::named(const std::vector<at::Tensor>& tensors) const {
   for (std::size_t k = 0; k < names_.size(); ++k) {
     map[std::string_view(names_[k])] = tensors[k];
   }
+  for (const auto& [name, k] : aliases_) {
+    map[std::string_view(name)] = tensors[k];
+  }
   return map;
 }
 
@@ -212,6 +255,10 @@ void WeightAveraging::on_save_checkpoint(Trainer&, Module&, State& checkpoint) {
     averaged.set(names_[k], average[k]);
     current.set(names_[k], own[k]);
   }
+  for (const auto& [name, k] : aliases_) {
+    averaged.set(name, average[k]);
+    current.set(name, own[k]);
+  }
   checkpoint["current_model_state"] = std::move(current);
   checkpoint["averaging_state"] =
       State::map({{"n_averaged", at::scalar_tensor(n_averaged_, at::kLong)}});
@@ -233,8 +280,7 @@ void WeightAveraging::on_load_checkpoint(Trainer& trainer, Module& module,
     if (state == nullptr || !state->is_map() || !state->find("average")) {
       log_warning(
           "[WeightAveraging] the checkpoint has no average: it begins anew "
-          "with "
-          "the checkpoint's weights");
+          "with the checkpoint's weights");
     }
     return;
   }

@@ -1,18 +1,19 @@
 #include <ATen/ATen.h>
-#include <torch/optim/lbfgs.h>
+#include <torch/optim/optimizer.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/core/number.h>
 #include <torchbolt/engine/autocast_scope.h>
 #include <torchbolt/engine/mixed_precision.h>
 #include <torchbolt/engine/precision.h>
-#include <torchbolt/optim/lbfgs.h>
+#include <torchbolt/optim/clip.h>
 
 #include <algorithm>
 #include <string>
 #include <utility>
 
 #include "engine/half_kernels.h"
+#include "optim/is_lbfgs.h"
 
 namespace bolt {
 namespace {
@@ -74,10 +75,7 @@ void MixedPrecision::check_optimizer(const torch::optim::Optimizer& optimizer) {
   if (!scaler_) return;
   // Another one may have had its place in memory.
   scaler_->renew(optimizer);
-  if (dynamic_cast<const torch::optim::LBFGS*>(&optimizer) == nullptr &&
-      dynamic_cast<const optim::LBFGS*>(&optimizer) == nullptr) {
-    return;
-  }
+  if (!optim::detail::is_lbfgs(optimizer)) return;
   throw ConfigError({.where = "precision",
                      .what = "LBFGS evaluates the loss several times a step, "
                              "which the loss scaler of 16-mixed can't follow",
@@ -114,6 +112,8 @@ bool MixedPrecision::unscale_gradients(torch::optim::Optimizer& optimizer) {
   }
   if (!scaler_->unscaled(optimizer)) {
     check_optimizer(optimizer);
+    // No backward pass came before, maybe none at all.
+    if (optim::gradients(optimizer).empty()) return true;
     scaler_->unscale_(optimizer);
   }
   const bool overflowed = scaler_->found_inf(optimizer);

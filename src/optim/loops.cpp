@@ -1,5 +1,6 @@
 #include "optim/loops.h"
 
+#include <algorithm>
 #include <cmath>
 
 // The compiler makes vector instructions of these: see the flags in
@@ -75,6 +76,32 @@ void rmsprop(const RMSpropLoop& s, T* __restrict parameter,
   }
 }
 
+// Adafactor's, at a rate of 1. An estimate that is NaN stays so.
+template <class T>
+T step_at(T gradient, T estimate, T least) {
+  return gradient / std::sqrt(estimate < least ? least : estimate);
+}
+
+// The sum of values, in parts that fill vector registers, and in blocks that
+// stay exact.
+template <class T, class F>
+double sum_of(int64_t size, const F& value, T) {
+  constexpr int64_t kParts = 16;
+  constexpr int64_t kBlock = 4096;
+  double total = 0;
+  int64_t i = 0;
+  while (size - i >= kParts) {
+    const int64_t end = i + (std::min(size - i, kBlock) & ~(kParts - 1));
+    T parts[kParts] = {};
+    for (; i < end; i += kParts) {
+      for (int64_t k = 0; k < kParts; ++k) parts[k] += value(i + k);
+    }
+    for (const T part : parts) total += part;
+  }
+  for (; i < size; ++i) total += value(i);
+  return total;
+}
+
 }  // namespace
 
 template <class T>
@@ -119,11 +146,62 @@ void LionLoop::operator()(T* __restrict parameter, const T* __restrict gradient,
   }
 }
 
+template <class T>
+void AdafactorLoop::sums(const T* matrix, int64_t height, int64_t width,
+                         double* __restrict rows, double* __restrict columns,
+                         T* __restrict block) {
+  constexpr int64_t kRows = 64;  // that stay exact in a T
+  for (int64_t begin = 0; begin < height; begin += kRows) {
+    const int64_t end = std::min(begin + kRows, height);
+    std::fill_n(block, width, T(0));
+    for (int64_t r = begin; r < end; ++r) {
+      const T* __restrict row = matrix + r * width;
+      for (int64_t c = 0; c < width; ++c) block[c] += row[c] * row[c];
+      rows[r] = sum_of(width, [&](int64_t c) { return row[c] * row[c]; }, T{});
+    }
+    for (int64_t c = 0; c < width; ++c) columns[c] += block[c];
+  }
+}
+
+template <class T>
+double AdafactorLoop::squares(const T* __restrict gradient,
+                              const T* __restrict column, T row,
+                              int64_t size) const {
+  const T least = static_cast<T>(floor);
+  return sum_of(
+      size,
+      [&](int64_t i) {
+        const T step = step_at(gradient[i], row * column[i], least);
+        return step * step;
+      },
+      T{});
+}
+
+template <class T>
+void AdafactorLoop::operator()(T* __restrict parameter,
+                               const T* __restrict gradient,
+                               const T* __restrict column, T row, double rate,
+                               int64_t size) const {
+  const T least = static_cast<T>(floor);
+  const T kept = static_cast<T>(decay);
+  const T step = static_cast<T>(maximize ? -rate : rate);
+  for (int64_t i = 0; i < size; ++i) {
+    const T made = step_at(gradient[i], row * column[i], least);
+    parameter[i] = parameter[i] * kept - step * made;
+  }
+}
+
 #define BOLT_LOOPS(T)                                                         \
   template void MomentsLoop::operator()(T*, const T*, T*, T*, int64_t) const; \
   template void RMSpropLoop::operator()(T*, const T*, T*, T*, T*, int64_t)    \
       const;                                                                  \
-  template void LionLoop::operator()(T*, const T*, T*, int64_t) const;
+  template void LionLoop::operator()(T*, const T*, T*, int64_t) const;        \
+  template void AdafactorLoop::sums(const T*, int64_t, int64_t, double*,      \
+                                    double*, T*);                             \
+  template double AdafactorLoop::squares(const T*, const T*, T, int64_t)      \
+      const;                                                                  \
+  template void AdafactorLoop::operator()(T*, const T*, const T*, T, double,  \
+                                          int64_t) const;
 BOLT_LOOPS(float)
 BOLT_LOOPS(double)
 #undef BOLT_LOOPS

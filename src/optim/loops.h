@@ -57,4 +57,26 @@ struct LionLoop {
                   int64_t size) const;
 };
 
+/// Adafactor's, of numbers in a row. What the gradients are divided by,
+/// squared, is `row` times their `column`.
+struct AdafactorLoop {
+  /// At least that.
+  double floor = 0;
+  double decay = 1;
+  bool maximize = false;
+
+  /// Sums of squares of a matrix by rows, which are set, and by columns, which
+  /// are added to. `block` has room for a row.
+  template <class T>
+  static void sums(const T* matrix, int64_t height, int64_t width, double* rows,
+                   double* columns, T* block);
+  /// The sum of squares of the steps at a rate of 1.
+  template <class T>
+  double squares(const T* gradient, const T* column, T row, int64_t size) const;
+  /// The steps.
+  template <class T>
+  void operator()(T* parameter, const T* gradient, const T* column, T row,
+                  double rate, int64_t size) const;
+};
+
 }  // namespace bolt::optim::detail

@@ -135,6 +135,7 @@ void Optimizer::step_group(std::size_t g) {
   Group& rows = synced(g);
   const GroupOptions& options = param_groups_[g].options();
   const std::size_t n = rows.parameters.size();
+  if (n == 0) return;  // somebody took them out of torch's list
   const at::Tensor& first = rows.parameters.front();
   rows.gradients.clear();
   rows.fresh.assign(n, 0);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/precision_step.h"
+#include "optim/is_lbfgs.h"
 #include "trainer/checks.h"
 #include "trainer/core.h"
 #include "trainer/fit_loop.h"
@@ -22,9 +23,12 @@ const StepOutput& AutomaticOptimization::run(const AnyBatch& batch,
                                              StepContext& step) {
   // The closure's: it outlives the step where somebody keeps it.
   struct Clear {
-    StepContext*& step;
-    ~Clear() { step = nullptr; }
-  } const clear{step_};
+    AutomaticOptimization& of;
+    ~Clear() {
+      of.step_ = nullptr;
+      of.window_.clear();
+    }
+  } const clear{*this};
   batch_ = &batch;
   step_ = &step;
   precision_ = core_.fabric.precision_plugin();
@@ -46,13 +50,38 @@ const StepOutput& AutomaticOptimization::run(const AnyBatch& batch,
 
 void AutomaticOptimization::step_optimizer() {
   core_.progress.optimizer_steps.increment_ready();
+  keep_window();
   call_hook(0, step_closure_);
   if (precision_ != nullptr) precision_->update();
   core_.progress.optimizer_steps.increment_completed();
 }
 
+// LBFGS runs the window's last batch several times, and its earlier ones count
+// once each time.
+void AutomaticOptimization::keep_window() {
+  torch::optim::Optimizer& optimizer = *core_.optimizers.front();
+  if (step_->batch_idx % core_.window(0) == 0 ||
+      !optim::detail::is_lbfgs(optimizer)) {
+    return;
+  }
+  for (const auto& group : optimizer.param_groups()) {
+    for (const at::Tensor& parameter : group.params()) {
+      const at::Tensor& gradient = parameter.grad();
+      window_.emplace_back(parameter,
+                           gradient.defined() ? gradient.clone() : gradient);
+    }
+  }
+}
+
+void AutomaticOptimization::restore_window() {
+  for (auto& [parameter, gradient] : window_) {
+    parameter.mutable_grad() = gradient.defined() ? gradient.clone() : gradient;
+  }
+}
+
 // What the optimizer calls to get gradients that are ready to use.
 at::Tensor AutomaticOptimization::step_closure() {
+  restore_window();
   at::Tensor loss = closure();
   prepare_gradients(0);
   return loss;

@@ -7,6 +7,8 @@
 
 #include <cstddef>
 #include <functional>
+#include <utility>
+#include <vector>
 
 namespace bolt::detail {
 
@@ -25,6 +27,8 @@ class AutomaticOptimization {
 
  private:
   void step_optimizer();
+  void keep_window();
+  void restore_window();
   void step_several();
   void step_one_of_several(std::size_t k);
   void average(std::size_t k);
@@ -44,6 +48,9 @@ class AutomaticOptimization {
   PrecisionPlugin* precision_ = nullptr;  // null: 32-true
   bool closure_ran_ = false;
   std::function<at::Tensor()> step_closure_{};
+  // Parameters, and what the window's earlier batches left in their gradients;
+  // for an optimizer that evaluates the last batch several times.
+  std::vector<std::pair<at::Tensor, at::Tensor>> window_{};
 };
 
 }  // namespace bolt::detail

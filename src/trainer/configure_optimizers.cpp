@@ -1,11 +1,14 @@
 #include <ATen/ATen.h>
 #include <torch/optim/optimizer.h>
+#include <torch/optim/schedulers/lr_scheduler.h>
+#include <torch/optim/schedulers/reduce_on_plateau_scheduler.h>
 #include <torch/optim/sgd.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/optim/schedules/one_cycle_lr.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <string>
 #include <unordered_set>
@@ -79,6 +82,17 @@ void check_parameters(const torch::optim::Optimizer& optimizer,
   }
 }
 
+// What a handle shares with its copies.
+const void* object_of(const LRScheduler& scheduler) {
+  const void* object = scheduler.as<optim::Schedule>();
+  if (object == nullptr) object = scheduler.as<optim::ReduceLROnPlateau>();
+  if (object == nullptr) object = scheduler.as<torch::optim::LRScheduler>();
+  if (object == nullptr) {
+    object = scheduler.as<torch::optim::ReduceLROnPlateauScheduler>();
+  }
+  return object;
+}
+
 void check_scheduler(const LRSchedulerConfig& config,
                      const OptimizerEntry& entry, const std::string& which,
                      bool manual) {
@@ -136,6 +150,10 @@ void check_entry(const OptimizerEntry& entry, const std::string& which,
   if (entry.every_n_batches < 1) {
     refuse("every_n_batches must be at least 1", "set .every_n_batches = 1",
            which + ": " + std::to_string(entry.every_n_batches));
+  }
+  if (entry.gradient_clip_val && std::isnan(*entry.gradient_clip_val)) {
+    refuse("gradient_clip_val is no number", "set a number, or leave it out",
+           which + ": nan");
   }
   if (entry.every_n_batches == 1) return;
   if (core.manual()) {
@@ -205,6 +223,12 @@ void TrainerCore::configure_optimizers() {
     for (LRSchedulerConfig& scheduler : entry.lr_schedulers) {
       check_scheduler(scheduler, entry, which, manual());
       scheduler.optimizer_idx = k;
+      const void* const object = object_of(*scheduler.scheduler);
+      for (const LRSchedulerConfig& other : schedulers) {
+        if (object_of(*other.scheduler) != object) continue;
+        refuse("one schedule is returned twice, so that it would step twice",
+               "return it once", scheduler.scheduler->name() + " of " + which);
+      }
       schedulers.push_back(std::move(scheduler));
     }
     entry.lr_schedulers.clear();

@@ -1,9 +1,10 @@
 #include "trainer/manual_optimization.h"
 
 #include <ATen/ATen.h>
-#include <torch/optim/lbfgs.h>
+#include <torch/optim/optimizer.h>
 #include <torchbolt/core/error.h>
 
+#include "optim/is_lbfgs.h"
 #include "optim/parameter_set.h"
 #include "trainer/checks.h"
 #include "trainer/core.h"
@@ -35,7 +36,7 @@ const StepOutput& ManualOptimization::run(const AnyBatch& batch,
 at::Tensor ManualOptimization::step(
     torch::optim::Optimizer& optimizer,
     const std::function<at::Tensor()>& closure) {
-  if (!closure && dynamic_cast<torch::optim::LBFGS*>(&optimizer) != nullptr) {
+  if (!closure && optim::detail::is_lbfgs(optimizer)) {
     throw ConfigError({.where = "optimizer.step",
                        .what = "LBFGS evaluates the loss several times a step "
                                "and needs a closure",
@@ -68,7 +69,7 @@ void ManualOptimization::zero_grad(torch::optim::Optimizer& optimizer) {
 }
 
 void ManualOptimization::toggle(torch::optim::Optimizer& optimizer) {
-  if (!toggled_.empty()) {
+  if (toggled_optimizer_ != nullptr) {
     throw ConfigError({.where = "toggle_optimizer",
                        .what = "an optimizer is toggled already",
                        .tip =
@@ -92,6 +93,7 @@ void ManualOptimization::toggle(torch::optim::Optimizer& optimizer) {
                        .what = "the optimizer is none of the fit's",
                        .tip = "return it from configure_optimizers()"});
   }
+  toggled_optimizer_ = &optimizer;
   for (Toggled& each : toggled_) {
     if (own.contains(each.parameter.unsafeGetTensorImpl())) continue;
     each.parameter.set_requires_grad(false);
@@ -100,12 +102,19 @@ void ManualOptimization::toggle(torch::optim::Optimizer& optimizer) {
 
 // What the toggled optimizer's own parameters are by now, stays.
 void ManualOptimization::untoggle(torch::optim::Optimizer& optimizer) {
+  if (toggled_optimizer_ == nullptr) return;
+  if (!is_toggled(optimizer)) {
+    throw ConfigError({.where = "untoggle_optimizer",
+                       .what = "another optimizer is toggled",
+                       .tip = "give it the one that toggle_optimizer() got"});
+  }
   const ParameterSet own = parameters_of(optimizer);
   for (Toggled& each : toggled_) {
     if (own.contains(each.parameter.unsafeGetTensorImpl())) continue;
     each.parameter.set_requires_grad(each.required_grad);
   }
   toggled_.clear();
+  toggled_optimizer_ = nullptr;
 }
 
 void ManualOptimization::untoggle_all() {
@@ -113,35 +122,8 @@ void ManualOptimization::untoggle_all() {
     each.parameter.set_requires_grad(each.required_grad);
   }
   toggled_.clear();
+  toggled_optimizer_ = nullptr;
   sync_blocked_ = false;
 }
 
 }  // namespace bolt::detail
-
-namespace bolt {
-
-BackwardSyncScope::BackwardSyncScope(detail::ManualOptimization& loop,
-                                     bool enabled)
-    : blocked_(loop.sync_blocked()), before_(blocked_) {
-  if (enabled) blocked_ = true;
-}
-BackwardSyncScope::~BackwardSyncScope() { blocked_ = before_; }
-
-ToggledOptimizer::ToggledOptimizer(detail::ManualOptimization& loop,
-                                   torch::optim::Optimizer& optimizer,
-                                   bool sync_grad)
-    : loop_(loop), optimizer_(optimizer), sync_(loop, !sync_grad) {
-  loop_.toggle(optimizer_);
-}
-ToggledOptimizer::~ToggledOptimizer() { loop_.untoggle(optimizer_); }
-
-at::Tensor LightningOptimizer::step(
-    const std::function<at::Tensor()>& closure) const {
-  return loop_->step(*optimizer_, closure);
-}
-void LightningOptimizer::zero_grad() const { loop_->zero_grad(*optimizer_); }
-ToggledOptimizer LightningOptimizer::toggle_model(bool sync_grad) const {
-  return ToggledOptimizer(*loop_, *optimizer_, sync_grad);
-}
-
-}  // namespace bolt

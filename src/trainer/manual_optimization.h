@@ -2,7 +2,6 @@
 
 #include <ATen/core/Tensor.h>
 #include <torchbolt/data/batch.h>
-#include <torchbolt/trainer/lightning_optimizer.h>
 #include <torchbolt/trainer/step.h>
 
 #include <functional>
@@ -27,6 +26,9 @@ class ManualOptimization {
   void zero_grad(torch::optim::Optimizer& optimizer);
   void toggle(torch::optim::Optimizer& optimizer);
   void untoggle(torch::optim::Optimizer& optimizer);
+  bool is_toggled(const torch::optim::Optimizer& optimizer) const {
+    return toggled_optimizer_ == &optimizer;
+  }
   /// Lets go of the output.
   void release() { output_ = {}; }
   /// Undoes a toggle that an exception left behind.
@@ -48,6 +50,7 @@ class ManualOptimization {
   bool sync_blocked_ = false;
   // While an optimizer is toggled: all optimizers' parameters as they were.
   std::vector<Toggled> toggled_{};
+  const torch::optim::Optimizer* toggled_optimizer_ = nullptr;
 };
 
 }  // namespace bolt::detail

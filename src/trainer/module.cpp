@@ -5,6 +5,7 @@
 #include <torchbolt/trainer/module.h>
 #include <torchbolt/trainer/trainer.h>
 
+#include <cmath>
 #include <functional>
 #include <iostream>
 #include <optional>
@@ -232,6 +233,11 @@ at::Tensor Module::clip_gradients(torch::optim::Optimizer& optimizer,
                  " differs from the Trainer's argument, or the optimizer's",
          .tip = "set it in one of the two places"});
   };
+  if (clip_val && std::isnan(*clip_val)) {
+    throw ConfigError({.where = "clip_gradients",
+                       .what = "the value to clip by is no number",
+                       .got = "nan"});
+  }
   agree("the value", clip_val, of_value);
   agree("the algorithm", by, of_algorithm);
   const std::optional<double> value = clip_val ? clip_val : of_value;

@@ -108,6 +108,52 @@ TEST(WeightAveraging, AStateLoadedBetweenFitsIsThatOfTheNext) {
   EXPECT_EQ(averaging->n_averaged(), 6);
 }
 
+// One layer under two names: its weights change places once, not twice.
+TEST(EMAWeightAveraging, TiedWeightsAreOne) {
+  struct Tied : Line {
+    Tied() { register_module("again", layer); }
+    OptimizerConfig configure_optimizers() override {
+      return optim::SGD(layer->parameters(), {.lr = 0.1});
+    }
+  } model;
+  const auto watch = std::make_shared<Watch>();
+  const auto ema = std::make_shared<EMAWeightAveraging>(
+      EMAWeightAveragingOptions{.decay = 0.5});
+  Trainer trainer(with(ema, watch));
+  trainer.fit(model, line_batches(3), line_batches(1));
+  EXPECT_TRUE(torch::equal(watch->at_epoch_end[0], watch->after_step[2]))
+      << "training goes on from its own weights";
+  at::Tensor expected = watch->after_step[0];
+  for (std::size_t k = 1; k < 6; ++k) {
+    expected = 0.5 * expected + 0.5 * watch->after_step[k];
+  }
+  EXPECT_TRUE(torch::allclose(weight_of(model), expected, 1e-5, 1e-6));
+  const State weights = ema->weights();
+  EXPECT_TRUE(torch::equal(weights.at("again.weight").as_tensor(),
+                           weights.at("layer.weight").as_tensor()));
+  const State saved = ema->state().clone();
+  EMAWeightAveraging other({.decay = 0.5});
+  other.load_state(saved);
+  EXPECT_EQ(other.state(), saved);
+}
+
+TEST(WeightAveraging, IsTheOnlyAverageOfAFit) {
+  Line model;
+  const auto refused = [&](std::vector<CallbackHandle> callbacks) {
+    TrainerOptions options = quiet({.max_epochs = 2});
+    options.callbacks = std::move(callbacks);
+    return message_of<ConfigError>(
+        [&] { Trainer(options).fit(model, line_batches(1)); });
+  };
+  EXPECT_TRUE(
+      has(refused({EMAWeightAveraging(), std::make_shared<WeightAveraging>()}),
+          {"EMAWeightAveraging", "another callback averages",
+           "bolt::WeightAveraging"}));
+  EXPECT_TRUE(has(refused({StochasticWeightAveraging({.swa_lrs = {0.1}}),
+                           EMAWeightAveraging()}),
+                  {"EMAWeightAveraging", "StochasticWeightAveraging"}));
+}
+
 struct WithBuffers : Line {
   WithBuffers() {
     sum = register_buffer("sum", torch::zeros({1}));

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "support/models.h"
 #include "support/pty.h"
 #include "support/row_logger.h"
+#include "support/small_run.h"
 #include "support/temp_dir.h"
 
 // Whether a run that is split by saving and loading all state equals the run
@@ -197,14 +199,62 @@ struct Remains {
 
 inline constexpr int64_t kSplit = 2;
 
-inline Remains remains_of(const Conformer& conformer, const State* saved) {
+/// Where a run is split by a checkpoint: behind a batch of an epoch, or as the
+/// epoch ends.
+struct Place {
+  int64_t epoch = kSplit;
+  std::optional<int64_t> batch = 2;
+};
+
+/// Writes that checkpoint, and notes how many rows there were as the next batch
+/// began.
+class Splitter final : public CheckpointCallback {
+ public:
+  Splitter(Place place, std::shared_ptr<RowLogger> logger)
+      : place_(place), logger_(std::move(logger)) {}
+  bool monitors() const override { return true; }
+  void on_train_batch_start(Trainer& trainer, Module&, const AnyBatch&,
+                            const StepContext& step) override {
+    const bool next = place_.batch
+                          ? trainer.current_epoch() == place_.epoch &&
+                                step.batch_idx == *place_.batch + 1
+                          : trainer.current_epoch() == place_.epoch + 1 &&
+                                step.batch_idx == 0;
+    if (next) rows = logger_->rows.size();
+  }
+  void on_train_batch_end(Trainer& trainer, Module&, const StepOutput&,
+                          const AnyBatch&, const StepContext& step) override {
+    if (place_.batch == step.batch_idx) save(trainer);
+  }
+  void on_train_epoch_end(Trainer& trainer, Module&) override {
+    if (!place_.batch) save(trainer);
+  }
+  std::size_t rows = 0;
+
+ private:
+  void save(Trainer& trainer) {
+    if (trainer.current_epoch() != place_.epoch) return;
+    trainer.save_checkpoint_after_hook(*this, "split.ckpt");
+  }
+  Place place_;
+  std::shared_ptr<RowLogger> logger_;
+};
+
+/// What is left of a run; of one that goes on from `saved`, where there is any.
+/// With `place` the Trainer's own checkpoint, in `memory`, takes its place.
+inline Remains remains_of(const Conformer& conformer, const State* saved,
+                          std::optional<Place> place = {},
+                          const std::shared_ptr<Memory>& memory = {}) {
+  const bool goes_on = saved != nullptr || (place && !memory->saved.is_none());
   // The second run is another process's: nothing is as it was by chance.
-  torch::manual_seed(saved == nullptr ? 1 : 2);
+  torch::manual_seed(goes_on ? 2 : 1);
   FakeClock clock;
   ConformanceNet net(clock);
   const auto logger = std::make_shared<ConformanceLogger>();
   const auto mark = std::make_shared<RowMark>(kSplit, logger);
   const auto saver = std::make_shared<Saver>(kSplit - 1);
+  const auto splitter =
+      std::make_shared<Splitter>(place.value_or(Place{}), logger);
   const std::shared_ptr<Callback> callback = conformer.make();
   TrainerOptions options = quiet({.max_epochs = 2 * kSplit, .logger = logger});
   // Here it would say that there is none.
@@ -215,6 +265,13 @@ inline Remains remains_of(const Conformer& conformer, const State* saved) {
   options.log_every_n_steps = 1;
   options.seams.clock = &clock;
   options.callbacks = {mark, callback, saver};
+  FitOptions how;
+  if (place) {
+    options.enable_checkpointing = true;
+    options.plugins = {memory};
+    options.callbacks.push_back(splitter);
+    if (goes_on) how.ckpt_path = "split.ckpt";
+  }
   if (saved != nullptr) {
     options.callbacks.push_back(std::make_shared<Restorer>(*saved));
   }
@@ -230,7 +287,7 @@ inline Remains remains_of(const Conformer& conformer, const State* saved) {
     const int fd = ::open(shown.c_str(), O_CREAT | O_WRONLY, 0600);
     const OutputTo output(fd);
     ::close(fd);
-    trainer.fit(net, train, val);
+    trainer.fit(net, train, val, how);
   }
 
   Remains remains{.weights = weights_of(net).clone(),
@@ -239,7 +296,8 @@ inline Remains remains_of(const Conformer& conformer, const State* saved) {
   if (conformer.works) {
     remains.work = conformer.works(trainer, net, *callback, read_file(shown));
   }
-  for (std::size_t k = mark->rows; k < logger->rows.size(); ++k) {
+  const std::size_t first = place ? splitter->rows : mark->rows;
+  for (std::size_t k = first; k < logger->rows.size(); ++k) {
     RowLogger::Row row = logger->rows[k];
     for (auto& [name, value] : row.values) {
       if (!conformer.machine_prefix.empty() &&
@@ -254,10 +312,15 @@ inline Remains remains_of(const Conformer& conformer, const State* saved) {
 
 /// What differs between the straight run and the split one; "" when nothing
 /// does.
-inline std::string difference(const Conformer& conformer) {
-  const Remains straight = remains_of(conformer, nullptr);
-  if (straight.saved.is_none()) return "the run ended before it was saved";
-  const Remains split = remains_of(conformer, &straight.saved);
+inline std::string difference(const Conformer& conformer,
+                              std::optional<Place> place = {}) {
+  const auto memory = std::make_shared<Memory>();
+  const Remains straight = remains_of(conformer, nullptr, place, memory);
+  if ((place ? memory->saved : straight.saved).is_none()) {
+    return "the run ended before it was saved";
+  }
+  const Remains split = place ? remains_of(conformer, nullptr, place, memory)
+                              : remains_of(conformer, &straight.saved);
   if (straight.rows.empty()) return "nothing was logged after the split";
   if (straight.rows.size() != split.rows.size()) {
     return "rows: " + std::to_string(straight.rows.size()) + " and " +
@@ -276,7 +339,8 @@ inline std::string difference(const Conformer& conformer) {
   }
   if (!(straight.weights == split.weights)) return "weights";
   if (conformer.works && straight.work.empty()) return "it did nothing";
-  if (straight.work != split.work) {
+  // What a checkpoint's place leaves of it is for tests of its own.
+  if (!place && straight.work != split.work) {
     return "work:\n" + straight.work + "and\n" + split.work;
   }
   if (!(straight.callback == split.callback)) {

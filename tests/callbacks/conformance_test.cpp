@@ -14,6 +14,7 @@ namespace {
 
 using testing::Conformer;
 using testing::difference;
+using testing::Place;
 
 template <class C, class... Options>
 Conformer conformer(std::string name, Options... options) {
@@ -113,7 +114,7 @@ std::vector<Conformer> all() {
               .length_fn = [](const AnyBatch&) { return 100; },
               .window_size = 5}),
       conformer<Timer>("Timer",
-                       TimerOptions{.duration = std::chrono::seconds(20)}),
+                       TimerOptions{.duration = std::chrono::seconds(28)}),
       conformer<WeightAveraging>("WeightAveraging"),
   };
 }
@@ -124,8 +125,25 @@ TEST_P(Callbacks, GoOnAfterASplitAsIfThereWereNone) {
   EXPECT_EQ(difference(GetParam()), "");
 }
 
+TEST_P(Callbacks, GoOnFromACheckpointBehindABatch) {
+  EXPECT_EQ(difference(GetParam(), Place{}), "");
+}
+
+TEST_P(Callbacks, GoOnFromACheckpointAtAnEpochsEnd) {
+  EXPECT_EQ(difference(GetParam(), Place{.batch = {}}), "");
+}
+
 INSTANTIATE_TEST_SUITE_P(Conformance, Callbacks, ::testing::ValuesIn(all()),
                          [](const auto& info) { return info.param.name; });
+
+// Batch normalizations are measured in an epoch of its own, the fifth.
+TEST(CallbackConformance, GoesOnInTheEpochThatAveragingAdds) {
+  const auto swa = conformer<StochasticWeightAveraging>(
+      "StochasticWeightAveraging",
+      StochasticWeightAveragingOptions{.swa_lrs = {0.02},
+                                       .swa_epoch_start = 2});
+  EXPECT_EQ(difference(swa, Place{.epoch = 2 * testing::kSplit}), "");
+}
 
 // What the tests above would say of a callback that keeps to itself what it
 // knows.

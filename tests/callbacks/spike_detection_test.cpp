@@ -156,8 +156,8 @@ TEST(SpikeDetection, LeavesOutTheStepOfEachOfSeveralOptimizers) {
   run(trainer, model, {.action = SpikeAction::kSkip}, 7);
   EXPECT_TRUE(std::isfinite(model.layer->weight.item<float>()));
   EXPECT_TRUE(std::isfinite(model.layer->bias.item<float>()));
-  EXPECT_FALSE(
-      trainer->callback<SpikeDetection>().state().at("leave_out").as_bool());
+  EXPECT_EQ(
+      trainer->callback<SpikeDetection>().state().at("leaving_out").size(), 0);
 }
 
 TEST(SpikeDetection, WaitsForItsWarmup) {
@@ -221,6 +221,51 @@ TEST(SpikeDetection, ASpikeLeavesOneStepOutAndNoMore) {
   Trainer(options).fit(model, line_batches(3));
   EXPECT_EQ(model.weights.at(0), before);
   EXPECT_NE(model.weights.at(1), before);
+}
+
+// Saved between a spike and the steps of two optimizers that it left out.
+TEST(SpikeDetection, RemembersEachOptimizerThatIsToLeaveItsStepOut) {
+  struct Two : Jumps {
+    Two() : Jumps(1) {}
+    OptimizerConfig configure_optimizers() override {
+      const auto of = [](const at::Tensor& p) {
+        return std::make_shared<torch::optim::SGD>(std::vector{p}, 1e-4);
+      };
+      return {{.optimizer = of(layer->weight), .name = "weight"},
+              {.optimizer = of(layer->bias), .name = "bias"}};
+    }
+  } model;
+  const SpikeDetectionOptions calm{.warmup = 9};
+  State state = SpikeDetection(calm).state();
+  state["leaving_out"] = State::list({int64_t{0}, int64_t{1}});
+  const auto resumed = std::make_shared<SpikeDetection>(calm);
+  resumed->load_state(state);
+  EXPECT_EQ(resumed->state(), state);
+  const float weight = model.layer->weight.item<float>();
+  const float bias = model.layer->bias.item<float>();
+  TrainerOptions options = quiet({.max_epochs = 1});
+  options.callbacks = {resumed};
+  Trainer(options).fit(model, line_batches(1));
+  EXPECT_EQ(model.layer->weight.item<float>(), weight);
+  EXPECT_EQ(model.layer->bias.item<float>(), bias);
+  EXPECT_EQ(resumed->state().at("leaving_out").size(), 0);
+}
+
+// The window of a batch that wasn't finite is left out as a whole.
+TEST(SpikeDetection, LeavesOutAWindowThatHasASpike) {
+  const LogCapture log;
+  Jumps model(std::nan(""), 1);
+  TrainerOptions options =
+      quiet({.max_epochs = 1, .accumulate_grad_batches = 2});
+  options.callbacks = {SpikeDetection({.action = SpikeAction::kSkip})};
+  Trainer trainer(options);
+  trainer.fit(model, std::vector<testing::Example>(5, line_batches(1).front()));
+  const auto& w = model.weights;
+  ASSERT_EQ(w.size(), 5);
+  EXPECT_EQ(w[1], w[0]) << "the window with the spike";
+  EXPECT_NE(w[3], w[2]) << "the next one";
+  EXPECT_NE(w[4], w[3]) << "what was left over";
+  EXPECT_TRUE(std::isfinite(w[4]));
 }
 
 TEST(SpikeDetection, GoesOnFromItsState) {

@@ -167,6 +167,27 @@ TEST(ThroughputMonitor, ReportsAStepOfSeveralBatchesOnce) {
   EXPECT_EQ(kept->rows[1].values.at("train/batches"), 8);
 }
 
+TEST(ThroughputMonitor, CountsABatchThatTookNoTimeWithTheNext) {
+  FakeClock clock;
+  Line model;
+  int64_t steps = 0;
+  model.on_hook = [&](const std::string& hook) {
+    if (hook == "training_step" && ++steps % 2 == 1) clock.advance(2s);
+  };
+  const auto kept = std::make_shared<Kept>();
+  TrainerOptions options = quiet({.max_epochs = 1, .logger = kept});
+  options.log_every_n_steps = 1;
+  options.seams.clock = &clock;
+  options.callbacks = {ThroughputMonitor(
+      {.flops_per_batch = [](const AnyBatch&) { return 1000; },
+       .window_size = 2})};
+  Trainer(options).fit(model, line_batches(5));
+  const MetricMap& last = kept->rows.back().values;
+  EXPECT_EQ(last.at("train/batches"), 5);
+  EXPECT_EQ(last.at("train/device/batches_per_sec"), 1);
+  EXPECT_EQ(last.at("train/device/flops_per_sec"), 1000);
+}
+
 TEST(ThroughputMonitor, NeedsALoggerAndAWindow) {
   Line model;
   TrainerOptions none = quiet({.max_epochs = 1});

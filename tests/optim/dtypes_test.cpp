@@ -125,6 +125,57 @@ TEST(OptimizersOfEachType, DoTheSameHoweverAParameterLies) {
   }
 }
 
+// A matrix that lies row by row is updated by a loop, one that lies by columns
+// by torch's kernels; vectors too have both.
+TEST(OptimizersOfEachType, AdafactorDoesTheSameHoweverAParameterLies) {
+  const auto twisted = [](const torch::Tensor& tensor) {
+    if (tensor.dim() > 1) {
+      return tensor.transpose(-1, -2).contiguous().transpose(-1, -2);
+    }
+    const auto gaps = torch::zeros({tensor.numel(), 2}, tensor.options());
+    const auto every_other = gaps.select(1, 0);
+    every_other.copy_(tensor);
+    return every_other;
+  };
+  for (const auto type : {torch::kFloat, torch::kDouble}) {
+    const double tolerance = type == torch::kDouble ? 1e-10 : 1e-5;
+    for (const bool all : {false, true}) {
+      const optim::AdafactorOptions options =
+          all ? optim::AdafactorOptions{.lr = 0.1,
+                                        .eps = {1e-4, 1e-2},
+                                        .d = 1.5,
+                                        .weight_decay = 0.1,
+                                        .maximize = true}
+              : optim::AdafactorOptions{};
+      for (const std::vector<int64_t>& shape :
+           std::vector<std::vector<int64_t>>{{70'003},
+                                             {300, 201},
+                                             {3, 5},
+                                             {2, 40'000},
+                                             {5, 7, 3, 2},
+                                             {2, 130, 170}}) {
+        SCOPED_TRACE(c10::str(shape, " in ", type, all));
+        torch::manual_seed(3);
+        const auto start = torch::randn(shape, type);
+        const auto rows = start.clone().set_requires_grad(true);
+        const auto columns = twisted(start).detach().set_requires_grad(true);
+        ASSERT_FALSE(columns.is_contiguous());
+        optim::Adafactor of_rows({rows}, options),
+            of_columns({columns}, options);
+        for (int step = 0; step < 5; ++step) {
+          const auto gradient = torch::randn_like(start);
+          rows.mutable_grad() = gradient.clone();
+          columns.mutable_grad() = twisted(gradient);
+          of_rows.step();
+          of_columns.step();
+        }
+        EXPECT_TRUE(torch::allclose(rows, columns, tolerance, tolerance));
+        EXPECT_FALSE(torch::allclose(rows, start, 1e-4, 1e-4));
+      }
+    }
+  }
+}
+
 TEST(OptimizersOfEachType, ABackwardPassNoticesAStepInBetween) {
   const auto w = torch::ones({3}).requires_grad_();
   optim::RMSprop rmsprop({w});

@@ -257,6 +257,18 @@ AdamW stepped(const Tensor& p) {
   return adamw;
 }
 
+TEST(Optimizers, PassOverAGroupThatSomebodyEmptied) {
+  const auto a = torch::ones({2}).requires_grad_();
+  const auto b = torch::ones({2}).requires_grad_();
+  SGD sgd({{.parameters = {a}}, {.parameters = {b}}}, {.lr = 0.1});
+  (a + b).sum().backward();
+  sgd.param_groups()[0].params().clear();
+  sgd.step();
+  EXPECT_EQ(a[0].item<double>(), 1);
+  EXPECT_NEAR(b[0].item<double>(), 0.9, 1e-6);
+  EXPECT_EQ(sgd.state().at("param_groups").items().size(), 2u);
+}
+
 TEST(OptimizerState, KeepsWhatOthersPutIntoGroups) {
   const Tensor p = parameter({2});
   AdamW adamw = stepped(p);

@@ -128,14 +128,41 @@ TEST(ManualOptimization, LBFGSCallsItsClosureSeveralTimes) {
 
 TEST(ManualOptimization, LBFGSWithoutAClosureIsExplained) {
   Pair model;
-  model.configure = [&]() -> OptimizerConfig {
-    return torch::optim::LBFGS(std::vector{model.a});
-  };
   model.step = [&](StepContext&) -> StepOutput {
     model.optimizer().step();
     return {};
   };
-  EXPECT_TRUE(has(refused(model), {"LBFGS", "closure"}));
+  const char* const tip = "manual_backward(loss); return loss; }";
+  model.configure = [&]() -> OptimizerConfig {
+    return torch::optim::LBFGS(std::vector{model.a});
+  };
+  EXPECT_TRUE(has(refused(model), {"LBFGS", "closure", tip}));
+  model.configure = [&]() -> OptimizerConfig {
+    return optim::LBFGS(std::vector{model.a});
+  };
+  EXPECT_TRUE(has(refused(model), {"LBFGS", "closure", tip}));
+  EXPECT_TRUE(model.stepped.empty());
+}
+
+// Nothing to step on is no error, whatever the precision.
+TEST(ManualOptimization, AClosureMayLeaveTheBackwardPassOut) {
+  for (const Precision precision : {Precision::k32True, Precision::k16Mixed}) {
+    Pair model;
+    model.step = [&](StepContext& context) -> StepOutput {
+      auto optimizer = model.optimizer(0);
+      optimizer.zero_grad();
+      model.clip_gradients(optimizer, 1.0);
+      return optimizer.step([&] {
+        auto loss = model.a.sum();
+        if (context.batch_idx == 1) model.manual_backward(loss);
+        return loss;
+      });
+    };
+    Trainer trainer(quiet({.max_epochs = 1, .precision = precision}));
+    trainer.fit(model, line_batches(3));
+    EXPECT_NEAR(model.a.item<double>(), 0.9, 1e-6) << to_string(precision);
+    EXPECT_EQ(trainer.global_step(), 3);
+  }
 }
 
 TEST(ManualOptimization, SchedulesStepWhenTheModuleSaysSo) {
@@ -175,6 +202,10 @@ TEST(ManualOptimization, ClippingGivesTheNormBack) {
     EXPECT_FALSE(
         model.clip_gradients(model.optimizer(0), 0.1, ClipAlgorithm::kValue)
             .defined());
+    EXPECT_TRUE(has(message_of<ConfigError>([&] {
+                      model.clip_gradients(model.optimizer(0), std::nan(""));
+                    }),
+                    {"clip_gradients", "no number"}));
     return {};
   };
   Trainer trainer(quiet({.max_epochs = 1}));

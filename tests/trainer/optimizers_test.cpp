@@ -223,6 +223,43 @@ TEST(AutomaticOptimization, LBFGSRunsTheStepSeveralTimes) {
   EXPECT_NEAR(model.layer->weight.item<double>(), 2, 1e-3);
 }
 
+// Its gradient is that of the window, however often it asks for it.
+TEST(AutomaticOptimization, LBFGSCountsTheBatchesOfAWindowOnce) {
+  struct Solves : Line {
+    explicit Solves(bool ours) : ours(ours) {
+      const torch::NoGradGuard no_grad;
+      layer->weight.fill_(0.5);
+      layer->bias.fill_(0.25);
+    }
+    OptimizerConfig configure_optimizers() override {
+      if (ours) return optim::LBFGS(parameters(), {.lr = 0.5, .max_iter = 3});
+      return torch::optim::LBFGS(parameters(),
+                                 torch::optim::LBFGSOptions(0.5).max_iter(3));
+    }
+    void on_before_optimizer_step(torch::optim::Optimizer&) override {
+      // The last batch's at these weights, and the first one's at the old ones.
+      const torch::AutoGradMode grad(true);
+      const auto last =
+          torch::autograd::grad({loss_of(batches[1]) / 2}, {layer->weight})[0];
+      EXPECT_TRUE(torch::allclose(layer->weight.grad(), first + last));
+      ++evaluations;
+    }
+    bool ours;
+    std::vector<testing::Example> batches = line_batches(2);
+    torch::Tensor first{};
+    int evaluations = 0;
+  };
+  for (const bool ours : {true, false}) {
+    Solves model(ours);
+    model.first = torch::autograd::grad({model.loss_of(model.batches[0]) / 2},
+                                        {model.layer->weight})[0];
+    Trainer trainer(quiet({.max_epochs = 1, .accumulate_grad_batches = 2}));
+    trainer.fit(model, model.batches);
+    EXPECT_GT(model.evaluations, 2);
+    EXPECT_EQ(trainer.global_step(), 1);
+  }
+}
+
 TEST(BadOptimizers, AreRefusedBeforeTheFirstBatch) {
   Ramp model;
   const auto given = [&](OptimizerConfig config) {
@@ -254,6 +291,9 @@ TEST(BadOptimizers, AreRefusedBeforeTheFirstBatch) {
                          {.optimizer = twice, .name = "y"}}),
                   {"returned twice", "\"y\""}));
   EXPECT_TRUE(has(given({{.name = "x"}}), {"no optimizer", "\"x\""}));
+  EXPECT_TRUE(has(given({{.optimizer = Ramp::sgd(model.a),
+                          .gradient_clip_val = std::nan("")}}),
+                  {"gradient_clip_val", "no number"}));
 }
 
 TEST(BadOptimizers, SchedulesThatCantStepAreRefusedToo) {
@@ -273,6 +313,29 @@ TEST(BadOptimizers, SchedulesThatCantStepAreRefusedToo) {
   EXPECT_TRUE(has(given({.frequency = 0}), {"frequency", "at least 1"}));
   EXPECT_TRUE(has(given({}, true), {"plateau", ".monitor"}));
   EXPECT_TRUE(has(given({}), {"no scheduler"}));
+  EXPECT_TRUE(model.steps.empty());
+}
+
+TEST(BadOptimizers, AScheduleThatIsThereTwiceIsRefused) {
+  Ramp model;
+  const auto given = [&](auto make) {
+    model.configure = [&]() -> OptimizerConfig {
+      auto sgd = Ramp::sgd(model.a);
+      const LRScheduler schedule = make(*sgd);
+      const LRSchedulerConfig config{.scheduler = schedule, .monitor = "loss"};
+      return {sgd, {config, config}};
+    };
+    return refused(model);
+  };
+  for (const std::string& message :
+       {given([](auto& of) { return optim::StepLR(of, {.step_size = 1}); }),
+        given([](auto& of) { return optim::ReduceLROnPlateau(of, {}); }),
+        given([](auto& of) { return torch::optim::StepLR(of, 1); }),
+        given([](auto& of) {
+          return torch::optim::ReduceLROnPlateauScheduler(of);
+        })}) {
+    EXPECT_TRUE(has(message, {"returned twice", "optimizer 0"}));
+  }
   EXPECT_TRUE(model.steps.empty());
 }
 

@@ -90,5 +90,34 @@ TEST(Toggling, TogglesThatDontFitAreRefused) {
   EXPECT_TRUE(model.a.requires_grad());
 }
 
+TEST(Toggling, EndsWithTheOptimizerThatWasToggled) {
+  Pair model;
+  model.step = [&](StepContext&) -> StepOutput {
+    model.untoggle_optimizer(model.optimizer(1));  // none is: nothing to do
+    model.toggle_optimizer(model.optimizer(0));
+    model.untoggle_optimizer(model.optimizer(1));
+    return {};
+  };
+  EXPECT_TRUE(has(refused(model), {"untoggle_optimizer", "another"}));
+  EXPECT_TRUE(model.b.requires_grad());
+}
+
+TEST(Toggling, AScopeLeavesTheToggleOfAnotherAlone) {
+  Pair model;
+  model.step = [&](StepContext&) -> StepOutput {
+    {
+      const auto scope = model.toggled_optimizer(model.optimizer(0));
+      model.untoggle_optimizer(model.optimizer(0));
+      model.toggle_optimizer(model.optimizer(1));
+    }
+    EXPECT_FALSE(model.a.requires_grad());
+    EXPECT_TRUE(model.b.requires_grad());
+    model.untoggle_optimizer(model.optimizer(1));
+    EXPECT_TRUE(model.a.requires_grad());
+    return {};
+  };
+  Trainer(quiet({.max_epochs = 1})).fit(model, line_batches(1));
+}
+
 }  // namespace
 }  // namespace bolt

@@ -5,9 +5,11 @@
 #include <torchbolt/export.h>
 #include <torchbolt/trainer/callback.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -75,7 +77,7 @@ class TORCHBOLT_API SpikeDetection final : public Callback {
                             const StepContext& step) override;
   void on_before_backward(Trainer& trainer, Module& module,
                           const at::Tensor& loss) override;
-  void on_before_optimizer_step(Trainer&, Module&,
+  void on_before_optimizer_step(Trainer& trainer, Module&,
                                 torch::optim::Optimizer& optimizer) override;
   State state() const override;
   void load_state(const State& state) override;
@@ -88,8 +90,9 @@ class TORCHBOLT_API SpikeDetection final : public Callback {
   int64_t batch_idx_ = 0;
   // The next step of whichever optimizer it is (manual optimization).
   bool leave_out_ = false;
-  // Whose next step is left out (automatic optimization).
-  std::vector<const torch::optim::Optimizer*> leaving_out_{};
+  bool restarting_ = false;
+  // Whose next step is left out, by position (automatic optimization).
+  std::set<std::size_t> leaving_out_{};
   double last_ = 0;
   std::deque<double> recent_{};
   std::vector<Spike> spikes_{};

@@ -74,6 +74,7 @@ class TORCHBOLT_API StochasticWeightAveraging final : public Callback {
   /// that don't fit the parameter groups, and for a share without a limit;
   /// CheckpointError when the state that was loaded is another module's.
   void on_fit_start(Trainer& trainer, Module& module) override;
+  void on_train_start(Trainer& trainer, Module& module) override;
   void on_train_epoch_start(Trainer& trainer, Module& module) override;
   void on_train_epoch_end(Trainer& trainer, Module&) override;
   void on_train_end(Trainer& trainer, Module& module) override;

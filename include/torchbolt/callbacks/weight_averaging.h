@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace bolt {
@@ -15,7 +16,8 @@ namespace bolt {
 /// it in their place for every validation inside the fit and, at the end of
 /// training, for good. This class averages the weights after every optimizer
 /// step, all alike; override `should_update` to choose others. See
-/// EMAWeightAveraging for the moving average.
+/// EMAWeightAveraging for the moving average. A fit has one average: a second
+/// one, or StochasticWeightAveraging, beside it is a ConfigError.
 ///
 ///     struct EachEpoch : bolt::WeightAveraging {
 ///       bool should_update(std::optional<int64_t> step,
@@ -73,6 +75,7 @@ class TORCHBOLT_API WeightAveraging : public Callback {
 
  private:
   State named(const std::vector<at::Tensor>& tensors) const;
+  void refuse_others(const Trainer& trainer) const;
   void collect(Module& module);
   void restore();
   void update();
@@ -86,6 +89,9 @@ class TORCHBOLT_API WeightAveraging : public Callback {
   bool fitting_ = false;
   bool handed_over_ = false;  // the average to the module, in this fit
   std::vector<std::string> names_{};
+  // Further names of tensors that have several (tied weights), and which they
+  // are.
+  std::vector<std::pair<std::string, std::size_t>> aliases_{};
   // The module's own tensors, and the average of each. Floating point first:
   // they move in one call.
   std::vector<at::Tensor> live_{};

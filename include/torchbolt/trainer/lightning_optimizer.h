@@ -2,9 +2,11 @@
 
 #include <ATen/core/Tensor.h>
 #include <torchbolt/export.h>
+#include <torchbolt/trainer/toggled_optimizer.h>
 
 #include <functional>
 #include <string>
+#include <utility>
 
 namespace torch::optim {
 class Optimizer;
@@ -16,40 +18,6 @@ namespace detail {
 class ManualOptimization;
 }
 
-/// While it lives, backward passes leave the gradients of this process alone
-/// instead of averaging them over all: for the passes of an accumulation but
-/// the last. On one device there is nothing to exchange, and it does nothing.
-class TORCHBOLT_API BackwardSyncScope {
- public:
-  /// `enabled = false` makes a scope that does nothing.
-  [[nodiscard]] BackwardSyncScope(detail::ManualOptimization& loop,
-                                  bool enabled);
-  ~BackwardSyncScope();
-  BackwardSyncScope(const BackwardSyncScope&) = delete;
-  BackwardSyncScope& operator=(const BackwardSyncScope&) = delete;
-
- private:
-  bool& blocked_;
-  bool before_;
-};
-
-/// While it lives, only the parameters of one optimizer require gradients; see
-/// `Module::toggle_optimizer`. It ends before the step's hook does.
-class TORCHBOLT_API ToggledOptimizer {
- public:
-  [[nodiscard]] ToggledOptimizer(detail::ManualOptimization& loop,
-                                 torch::optim::Optimizer& optimizer,
-                                 bool sync_grad);
-  ~ToggledOptimizer();
-  ToggledOptimizer(const ToggledOptimizer&) = delete;
-  ToggledOptimizer& operator=(const ToggledOptimizer&) = delete;
-
- private:
-  detail::ManualOptimization& loop_;
-  torch::optim::Optimizer& optimizer_;
-  BackwardSyncScope sync_;
-};
-
 /// An optimizer of the fit, as manual optimization uses it: its steps are
 /// counted and run the hooks, and it goes wherever torch's optimizer does. A
 /// handle: copy it freely, use it during the fit only.
@@ -60,6 +28,7 @@ class TORCHBOLT_API ToggledOptimizer {
 ///     gen.step();
 class TORCHBOLT_API LightningOptimizer {
  public:
+  /// `Module::optimizer` makes it.
   LightningOptimizer(detail::ManualOptimization& loop,
                      torch::optim::Optimizer& optimizer, std::string name)
       : loop_(&loop), optimizer_(&optimizer), name_(std::move(name)) {}
@@ -77,6 +46,7 @@ class TORCHBOLT_API LightningOptimizer {
 
   /// torch's optimizer. Steps that are made on it itself aren't counted.
   torch::optim::Optimizer& optimizer() const { return *optimizer_; }
+  /// The same, where one is asked for.
   operator torch::optim::Optimizer&() const { return *optimizer_; }
   /// The name that `configure_optimizers` gave it; empty without one.
   const std::string& name() const { return name_; }

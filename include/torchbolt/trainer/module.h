@@ -6,10 +6,12 @@
 #include <torchbolt/export.h>
 #include <torchbolt/optim/optimizer_config.h>
 #include <torchbolt/state/state.h>
+#include <torchbolt/trainer/backward_sync_scope.h>
 #include <torchbolt/trainer/callback.h>
 #include <torchbolt/trainer/lightning_optimizer.h>
 #include <torchbolt/trainer/log_options.h>
 #include <torchbolt/trainer/step.h>
+#include <torchbolt/trainer/toggled_optimizer.h>
 
 #include <concepts>
 #include <functional>
