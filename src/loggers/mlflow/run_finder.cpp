@@ -4,6 +4,12 @@
 
 namespace bolt::detail {
 
+std::string mlflow_run_deleted(const std::string& run_id) {
+  return "the run " + run_id +
+         " was deleted there (mlflow runs restore --run-id " + run_id +
+         " brings it back)";
+}
+
 MlflowRunFinder::Outcome MlflowRunFinder::go_on(const MlflowRun& run,
                                                 MlflowProgress& progress) {
   std::optional<MlflowRunInfo> info;
@@ -13,25 +19,26 @@ MlflowRunFinder::Outcome MlflowRunFinder::go_on(const MlflowRun& run,
       progress.run_id.empty() ? run.run_id : progress.run_id;
   if (!known.empty()) {
     reply = rest_->get_run(known, info);
-    if (reply.is_absent() || (info && info->deleted)) {
-      outcome.stop = "there is no run " + known + " there, or it was deleted";
+    if (reply.is_absent()) {
+      outcome.stop = "there is no run " + known + " there";
+      return outcome;
+    }
+    if (info && info->deleted) {
+      outcome.stop = mlflow_run_deleted(known);
       return outcome;
     }
   } else if (progress.experiment_id.empty()) {
     return find_experiment(run, progress);
-  } else if (progress.creating) {
+  } else if (!looked_) {
+    // It may be there: an answer was lost, or what was known of it here, or the
+    // server has another address now.
     reply = rest_->find_run(progress.experiment_id, run.key, info);
-    if (reply.ok() && !info) {
-      progress.creating = false;  // no such run came to be
-      return outcome;
-    }
+    looked_ = reply.ok();
+    if (looked_ && !info) return outcome;
   } else {
-    progress.creating = true;
-    save_();
+    looked_ = false;
     reply = rest_->create_run(progress.experiment_id, run, info);
-    // Only a server that has answered has made nothing.
     if (reply.is_refusal()) {
-      progress.creating = false;
       outcome.stop = "no run can be made: " + reply.message;
       return outcome;
     }
@@ -40,8 +47,6 @@ MlflowRunFinder::Outcome MlflowRunFinder::go_on(const MlflowRun& run,
   progress.run_id = info->run_id;
   progress.experiment_id = info->experiment_id;
   progress.artifact_uri = info->artifact_uri;
-  progress.creating = false;
-  save_();
   outcome.found = true;
   return outcome;
 }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "loggers/mlflow/progress.h"
@@ -9,12 +8,13 @@
 
 namespace bolt::detail {
 
+/// Says that a run was deleted, and what can be done.
+std::string mlflow_run_deleted(const std::string& run_id);
+
 /// Finds a journal's run on a server, or makes it, and its experiment.
 class MlflowRunFinder {
  public:
-  /// `save` writes the progress.
-  MlflowRunFinder(MlflowRest& rest, std::function<void()> save)
-      : rest_(&rest), save_(std::move(save)) {}
+  explicit MlflowRunFinder(MlflowRest& rest) : rest_(&rest) {}
 
   struct Outcome {
     /// The answer with which it failed, or else one that is ok.
@@ -31,7 +31,7 @@ class MlflowRunFinder {
   Outcome find_experiment(const MlflowRun& run, MlflowProgress& progress);
 
   MlflowRest* rest_;
-  std::function<void()> save_;
+  bool looked_ = false;
 };
 
 }  // namespace bolt::detail

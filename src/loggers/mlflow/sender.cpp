@@ -35,7 +35,7 @@ MlflowSender::MlflowSender(Journal& journal, std::filesystem::path folder,
       rest_(http, std::move(server), timeout),
       clock_(clock),
       rejects_(folder_),
-      finder_(rest_, [this] { save(); }),
+      finder_(rest_),
       delivery_(rest_, rejects_) {}
 
 MlflowSender::Place MlflowSender::place() const {
@@ -72,7 +72,7 @@ bool MlflowSender::begin() {
   run_ = std::move(*run);
   progress_ = read_progress(folder_, rest_.server().text());
   progress_.sent = std::min(progress_.sent, journal_.size());
-  uploads_.collect(journal_, progress_.artifacts, progress_.sent);
+  uploads_.collect(journal_, folder_, progress_.artifacts, progress_.sent);
   know_place();
   return true;
 }
@@ -133,6 +133,7 @@ void MlflowSender::find_run() {
     failed(outcome.reply, batches_);
   } else if (outcome.found) {
     succeeded(batches_);
+    save();
     know_place();
     ready_ = true;
   }
@@ -149,7 +150,7 @@ void MlflowSender::send_batch() {
   const auto outcome = delivery_.deliver(progress_.run_id, batch);
   note_sent(outcome);
   if (outcome.run_is_deleted) {
-    stop("the run " + progress_.run_id + " was deleted there");
+    stop(mlflow_run_deleted(progress_.run_id));
   } else if (!outcome.reply.ok()) {
     failed(outcome.reply, batches_);
   } else {
@@ -205,6 +206,10 @@ bool MlflowSender::update_run(const MlflowStatus& status) {
   const MlflowReply reply = rest_.update_run(progress_.run_id, status);
   if (!reply.ok()) {
     if (reply.is_refusal()) {
+      if (delivery_.is_deleted(progress_.run_id)) {
+        stop(mlflow_run_deleted(progress_.run_id));
+        return false;
+      }
       rejects_.note("{\"status\":" + json_text(status.status) + "}",
                     reply.message);
       note_rejects();
@@ -224,11 +229,13 @@ void MlflowSender::upload() {
   const std::filesystem::path file = folder_ / next.file;
   const MlflowReply reply =
       rest_.upload(progress_.artifact_uri, next.path, file);
-  const bool wrong_place = reply.http.status == 401 || reply.http.status == 403;
-  if (reply.http.is_transient() || wrong_place) {
+  const int status = reply.http.status;
+  const bool elsewhere = status >= 300 && status < 400;
+  if (reply.http.is_transient() || elsewhere || status == 401 ||
+      status == 403) {
     failed(reply, uploading_);
     // It may be this one alone with which the server can't do anything.
-    if (reply.http.status == 500) uploads_.put_back();
+    if (status == 500) uploads_.put_back();
     return;
   }
   if (reply.ok()) {
@@ -291,9 +298,15 @@ void MlflowSender::failed(const MlflowReply& reply, MlflowRetries& lane) {
   const std::string& server = rest_.server().text();
   const int status = reply.http.status;
   if (status == 401 || status == 403) {
-    stop("it answers " + std::to_string(status) +
-         " (who are you?): set MLFLOW_TRACKING_TOKEN, or "
-         "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD");
+    const std::string who =
+        "MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and "
+        "MLFLOW_TRACKING_PASSWORD";
+    stop(status == 401
+             ? "it doesn't know who this is (401): " + who +
+                   ", are missing or wrong"
+             : "it doesn't allow this (403, \"" + reply.message +
+                   "\"): ask for the permission, or be somebody else by " +
+                   who);
     return;
   }
   if (!reply.http.is_transient()) {

@@ -3,17 +3,23 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace bolt::detail {
 
-void MlflowUploads::collect(const Journal& journal, uint64_t from,
+void MlflowUploads::collect(const Journal& journal,
+                            const std::filesystem::path& folder, uint64_t from,
                             uint64_t to) {
   while (from < to) {
     const std::string bytes = journal.read(from, 2 * kMostJournalLine);
     std::string_view rest = bytes;
     for (auto line = take_line(rest); line && from < to;
          line = take_line(rest)) {
-      if (auto artifact = read_artifact(*line)) add(from, std::move(*artifact));
+      auto artifact = read_artifact(*line);
+      std::error_code error;
+      if (artifact && std::filesystem::exists(folder / artifact->file, error)) {
+        add(from, std::move(*artifact));
+      }
       from += line->json.size() + 1;
     }
     if (rest.size() == bytes.size()) break;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <filesystem>
 #include <utility>
 
 #include "loggers/mlflow/journal.h"
@@ -12,9 +13,10 @@ namespace bolt::detail {
 /// The artifacts of a journal that wait for their upload, in turn.
 class MlflowUploads {
  public:
-  /// Those between two places of the journal: they were passed by, and not
-  /// uploaded before the process ended.
-  void collect(const Journal& journal, uint64_t from, uint64_t to);
+  /// Those between two places of the journal: they were passed by before the
+  /// process ended. Whose file is no longer in `folder` was uploaded.
+  void collect(const Journal& journal, const std::filesystem::path& folder,
+               uint64_t from, uint64_t to);
   /// `begin` is where its line begins.
   void add(uint64_t begin, MlflowArtifact artifact) {
     waiting_.push_back({begin, std::move(artifact)});
