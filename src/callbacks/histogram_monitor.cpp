@@ -27,6 +27,12 @@ void need_positive(int64_t value, const char* name) {
                      .expected = "at least 1"});
 }
 
+bool keeps_histograms(const Trainer& trainer) {
+  return std::ranges::any_of(trainer.loggers(), [](const auto& logger) {
+    return logger->logs_histograms();
+  });
+}
+
 }  // namespace
 
 HistogramMonitor::HistogramMonitor(HistogramMonitorOptions options)
@@ -42,16 +48,14 @@ HistogramMonitor::HistogramMonitor(HistogramMonitorOptions options)
 void HistogramMonitor::setup(Trainer& trainer, Module&, Stage stage) {
   if (stage != Stage::kFit) return;
   need_logger(trainer, kHistogram);
-  const auto& loggers = trainer.loggers();
-  const bool kept = std::ranges::any_of(
-      loggers, [](const auto& logger) { return logger->logs_histograms(); });
-  if (!kept && !options_.scalars) {
-    throw ConfigError({.where = kHistogram,
-                       .what = "no logger of the Trainer keeps histograms",
-                       .tip = "set .scalars = true, or add a logger that "
-                              "overrides log_histogram"});
+  if (!keeps_histograms(trainer) && !options_.scalars) {
+    log_warning(
+        "[HistogramMonitor] no logger of the Trainer keeps histograms, "
+        "so that there is nothing to do; .scalars = true logs means, norms and "
+        "the like as metrics");
+    return;
   }
-  for (const auto& logger : loggers) {
+  for (const auto& logger : trainer.loggers()) {
     if (logger->logs_histograms()) continue;
     const Logger& of = *logger;
     log_info("[HistogramMonitor] " + type_name(typeid(of)) +
@@ -83,6 +87,7 @@ bool HistogramMonitor::is_due(Trainer& trainer,
 void HistogramMonitor::on_before_optimizer_step(
     Trainer& trainer, Module& module, torch::optim::Optimizer& optimizer) {
   if (!is_due(trainer, optimizer)) return;
+  if (!keeps_histograms(trainer) && !options_.scalars) return;
   const auto own = optim::detail::parameters_of(optimizer);
   for (const auto& item : module.named_parameters()) {
     const at::Tensor& p = item.value();

@@ -1,7 +1,6 @@
 #include "loggers/log_queue.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 
@@ -14,6 +13,8 @@
 #include <mutex>
 #include <thread>
 #include <utility>
+
+#include "core/blocked_signals.h"
 
 namespace bolt::detail {
 namespace {
@@ -141,12 +142,8 @@ struct LogQueue::Shared {
   }
 
   void start() {
-    // Signals are for the other threads.
-    sigset_t all, before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    const BlockedSignals blocked;
     thread = std::thread([shared = self.lock()] { shared->run(); });
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
   void run() {
@@ -359,6 +356,7 @@ bool LogQueue::finish() {
 }
 
 LogQueue::Lost LogQueue::lost() const {
+  if (shared_->forked_off()) return {};
   const std::scoped_lock lock(shared_->mutex);
   return shared_->lost;
 }

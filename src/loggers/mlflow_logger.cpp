@@ -125,11 +125,12 @@ void MLflowLogger::log_hyperparams(const State& params) {
 
 void MLflowLogger::log_artifact(const fs::path& file,
                                 const std::string& folder) {
-  const std::string kept = run_->stage(file);
+  const auto kept = run_->stage(file);
+  if (!kept) return;
   std::string path = file.filename().string();
   if (!folder.empty()) path = detail::mlflow_path(folder) + "/" + path;
-  run_->post([kept, path](detail::MlflowWriter& writer) {
-    writer.add_artifact(path, kept);
+  run_->post([file = *kept, path](detail::MlflowWriter& writer) {
+    writer.add_artifact(path, file);
   });
 }
 

@@ -3,9 +3,11 @@
 
 #include <cstdlib>
 #include <thread>
+#include <utility>
 
 #include "loggers/http/curl_http.h"
 #include "loggers/mlflow/journal.h"
+#include "loggers/mlflow/progress.h"
 #include "loggers/mlflow/records.h"
 #include "loggers/mlflow/sender.h"
 #include "loggers/mlflow/session.h"
@@ -17,7 +19,7 @@ namespace fs = std::filesystem;
 using namespace detail;
 
 struct Contents {
-  MlflowRun run{};
+  std::optional<MlflowRun> run{};
   std::optional<MlflowStatus> last_status{};
 };
 
@@ -28,10 +30,7 @@ Contents read_contents(const Journal& journal) {
     const std::string bytes = journal.read(at, 2 * kMostJournalLine);
     std::string_view rest = bytes;
     while (const auto line = take_line(rest)) {
-      if (first) {
-        if (auto run = read_run(*line)) contents.run = std::move(*run);
-        first = false;
-      }
+      if (std::exchange(first, false)) contents.run = read_run(*line);
       if (auto status = read_status(*line)) contents.last_status = status;
     }
     if (rest.size() == bytes.size()) break;
@@ -51,10 +50,13 @@ Url find_server(const MLflowSyncOptions& options, const MlflowRun& run) {
          .what = "the tracking URI holds a name or a password",
          .tip = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"});
   }
-  if (!run.server.empty()) return mlflow_server(run.server);
-  if (environment != nullptr && *environment != '\0') {
-    return mlflow_server(environment);
+  const bool has_environment = environment != nullptr && *environment != '\0';
+  if (!run.server.empty()) {
+    // Name and password may stand there, which the journal doesn't keep.
+    const auto url = parse_url(has_environment ? environment : "");
+    return url && url->text() == run.server ? *url : mlflow_server(run.server);
   }
+  if (has_environment) return mlflow_server(environment);
   throw ConfigError({.where = "sync_mlflow",
                      .what = "it isn't known to which server the run goes",
                      .tip = "give --tracking-uri, or set MLFLOW_TRACKING_URI"});
@@ -83,10 +85,17 @@ MLflowSyncResult sync_mlflow(const fs::path& folder,
   }
   const int64_t written = written_ms(path);
   Journal journal(path);
+  limit_progress(folder, journal.size());
   const Contents contents = read_contents(journal);
-  const Url server = find_server(options, contents.run);
-  if (journal.size() > 0 &&
-      (!contents.last_status || contents.last_status->status == "RUNNING")) {
+  if (!contents.run) {
+    throw Error({.where = path.string(),
+                 .what = "the journal holds no run",
+                 .tip = "it was damaged (then mlflow.jsonl.damaged has the "
+                        "rest), comes from a newer version, or nothing had "
+                        "been logged when the run ended"});
+  }
+  const Url server = find_server(options, *contents.run);
+  if (!contents.last_status || contents.last_status->status == "RUNNING") {
     // Nobody holds the journal, and nobody has ended the run.
     MlflowRecords(journal, "", [](const std::string&) {
     }).status({"KILLED", written});

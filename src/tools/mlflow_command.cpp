@@ -25,20 +25,24 @@ struct SyncArguments {
 };
 
 constexpr const char* kJournal = "mlflow.jsonl";
+constexpr int64_t kLongestTimeout = 30 * 24 * 3600;  // seconds
 
 // A run's folder, or one with several below it.
 std::vector<fs::path> runs_in(const fs::path& folder) {
   std::error_code error;
   if (fs::exists(folder / kJournal, error)) return {folder};
   std::vector<fs::path> runs;
-  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
-    if (entry.path().filename() == kJournal) {
-      runs.push_back(entry.path().parent_path());
+  auto entry = fs::recursive_directory_iterator(
+      folder, fs::directory_options::skip_permission_denied, error);
+  for (; !error && entry != fs::end(entry); entry.increment(error)) {
+    if (entry->path().filename() == kJournal) {
+      runs.push_back(entry->path().parent_path());
     }
   }
   if (runs.empty()) {
     throw Error({.where = folder.string(),
                  .what = "there is no run of MLflowLogger here",
+                 .got = error ? error.message() : "",
                  .expected = std::string("a folder with ") + kJournal});
   }
   std::ranges::sort(runs);
@@ -65,13 +69,22 @@ bool sync(const fs::path& folder, const MLflowSyncOptions& options) {
 }
 
 // One that fails doesn't keep the others back.
-bool try_sync(const fs::path& folder, const MLflowSyncOptions& options) {
+template <class Call>
+bool attempt(const Call& call) {
   try {
-    return sync(folder, options);
+    return call();
   } catch (const Error& error) {
     std::fprintf(stderr, "torchbolt: %s\n", error.what());
     return false;
   }
+}
+
+bool sync_all(const fs::path& folder, const MLflowSyncOptions& options) {
+  bool complete = true;
+  for (const fs::path& run : runs_in(folder)) {
+    complete = attempt([&] { return sync(run, options); }) && complete;
+  }
+  return complete;
 }
 
 void add_sync(CLI::App& mlflow) {
@@ -92,6 +105,7 @@ void add_sync(CLI::App& mlflow) {
       ->add_option("--timeout", arguments->timeout_s,
                    "Seconds for which a server that doesn't answer is "
                    "asked again")
+      ->check(CLI::Range(int64_t{0}, kLongestTimeout))
       ->capture_default_str();
   command->callback([arguments] {
     MLflowSyncOptions options{.timeout =
@@ -101,9 +115,7 @@ void add_sync(CLI::App& mlflow) {
     }
     bool complete = true;
     for (const fs::path& folder : arguments->folders) {
-      for (const fs::path& run : runs_in(folder)) {
-        complete = try_sync(run, options) && complete;
-      }
+      complete = attempt([&] { return sync_all(folder, options); }) && complete;
     }
     if (!complete) throw CLI::RuntimeError(1);
   });

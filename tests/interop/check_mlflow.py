@@ -4,7 +4,7 @@ started again, and with one that answers as no server should.
 
 usage: check_mlflow.py MLFLOW_RUNS_PROGRAM TORCHBOLT WORK_FOLDER [KILLS]
 """
-import atexit, collections, concurrent.futures, hashlib, http.server, json, math, os, pathlib, random, re, shutil, signal, socket, subprocess
+import atexit, base64, collections, concurrent.futures, hashlib, http.server, json, math, os, pathlib, random, re, shutil, signal, socket, subprocess
 import sys, threading, time, urllib.request
 
 # The server's workers for jobs would outlive a server that is killed.
@@ -40,17 +40,20 @@ def wait_until(what, seconds=240):
 
 
 class Server:
-    """`mlflow server` on sqlite, one for all of the test."""
+    """`mlflow server` on sqlite, in a folder."""
 
-    def __init__(self):
-        self.port, self.log = free_port(), (work / "server.log").open("w")
+    def __init__(self, name="server", *arguments, **env):
+        self.folder, self.arguments, self.env = work / name, arguments, env
+        self.folder.mkdir()
+        self.port, self.log = free_port(), (self.folder / "log").open("w")
         self.uri = f"http://127.0.0.1:{self.port}"
 
     def start(self):
         self.process = subprocess.Popen(
             [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
-             "--backend-store-uri", f"sqlite:///{work}/m.db", "--artifacts-destination", f"{work}/art"],
-            stdout=self.log, stderr=self.log, start_new_session=True, cwd=work)
+             "--backend-store-uri", f"sqlite:///{self.folder}/m.db", "--artifacts-destination", f"{self.folder}/art",
+             *self.arguments],
+            stdout=self.log, stderr=self.log, start_new_session=True, cwd=self.folder, env={**os.environ, **self.env})
         # A check that fails must not leave it behind.
         atexit.register(lambda it=self.process: it.poll() is None and os.killpg(it.pid, signal.SIGKILL))
         wait_until(lambda: urllib.request.urlopen(self.uri + "/health", timeout=1).status == 200)
@@ -87,8 +90,10 @@ class Proxy:
                                        {"Retry-After": str(retry_after)} if retry_after else {})
                 if what == "slow":
                     time.sleep(3)
-                request = urllib.request.Request(server.uri + self.path, body or None, method=self.command,
-                                                 headers={"Content-Type": self.headers.get("Content-Type", "")})
+                given = {name: self.headers[name] for name in ("Content-Type", "Authorization") if self.headers[name]}
+                if what == "login":  # a gateway: it knows the token, and the server its user
+                    given["Authorization"] = {f"Bearer {CANARY}": login("alice", CANARY)}.get(self.headers["Authorization"], "")
+                request = urllib.request.Request(server.uri + self.path, body or None, method=self.command, headers=given)
                 try:
                     with urllib.request.urlopen(request, timeout=30) as reply:
                         status, content = reply.status, reply.read()
@@ -119,6 +124,10 @@ class Proxy:
         self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.uri = f"http://127.0.0.1:{self.http.server_port}"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+
+def login(user, password):
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def environment(uri, **more):
@@ -265,7 +274,10 @@ def _():
     # What the folder knows is lost: all is sent again, to the same run, and nothing is there twice.
     (pathlib.Path(done["folder"]) / "mlflow_sent.json").write_text("{")
     again = sync(done["folder"], uri=server.uri)
-    assert ": 0 metrics" not in again, again
+    assert ": 0 metrics" not in again and run_of(again) == done["run_id"], again
+    alias = sync(done["folder"], "--tracking-uri", server.uri.replace("127.0.0.1", "localhost"))
+    assert run_of(alias) == done["run_id"], alias
+    assert len(points(done["run_id"], "loss")) == 12
 
 
 @check("a run that goes on from a checkpoint")
@@ -295,6 +307,12 @@ def _():
     for name in ("c@d", "e//f", "/g/../h/"):
         assert text.count(f'no name like "{name}"') == 1, text
     assert text.count("is cut to 6000") == 1, text
+    assert found.params["param_0"] == "0" and found.tags["param.param_0"] == "another"
+    assert text.count("has another value") == 1, text
+    names = set(artifacts(done["run_id"]))
+    for name in done["files"]:
+        path = "strange/files/" + re.sub(r"[#%\t]", "_", name)
+        assert path in names and content(done["run_id"], path).decode() == name, (name, names)
     assert not (pathlib.Path(done["folder"]) / "mlflow_rejected.jsonl").exists()
 
 
@@ -354,6 +372,19 @@ def _():
         check_steps(json.loads(folder.read_text())["servers"][server.uri]["run_id"], 5)
 
 
+@check("a run that was deleted")
+def _():
+    first, _ = run(server.uri, "steps", work / "deleted", 3, 1, 30)
+    client.delete_run(first["run_id"])
+    second, text = run(server.uri, "steps", work / "deleted2", 3, 1, 30, MLFLOW_RUN_ID=first["run_id"])
+    assert text.count("Nothing more is sent") == 1, text
+    assert f"mlflow runs restore --run-id {first['run_id']}" in sync(second["folder"], code=1)
+    client.restore_run(first["run_id"])
+    assert run_of(sync(second["folder"])) == first["run_id"]
+    _, text = run(server.uri, "steps", work / "deleted3", 3, 1, 30, MLFLOW_RUN_ID="0" * 32)
+    assert text.count(f"no run {'0' * 32} there") == 2, text
+
+
 @check("runs that are killed")
 def _():
     def killed(k):
@@ -396,6 +427,59 @@ def _():
 
 
 server.kill()
+
+
+@check("a server with users")
+def _():
+    global client
+    config = work / "auth.ini"
+    config.write_text("[mlflow]\ndefault_permission = READ\n"
+                      f"database_uri = sqlite:///{work}/users.db\nadmin_username = admin\nadmin_password = first-pass-word\n"
+                      "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n")
+    auth = Server("auth", "--app-name", "basic-auth", MLFLOW_AUTH_CONFIG_PATH=str(config), MLFLOW_FLASK_SERVER_SECRET_KEY="k")
+    auth.start()
+    admin = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": "first-pass-word"}
+    alice = {"MLFLOW_TRACKING_USERNAME": "alice", "MLFLOW_TRACKING_PASSWORD": CANARY}
+    bob = {**alice, "MLFLOW_TRACKING_USERNAME": "bob"}
+    for user in ("alice", "bob"):
+        request = urllib.request.Request(
+            auth.uri + "/api/2.0/mlflow/users/create", json.dumps({"username": user, "password": CANARY}).encode(),
+            {"Authorization": login("admin", "first-pass-word"), "Content-Type": "application/json"})
+        urllib.request.urlopen(request, timeout=30).close()
+    os.environ.update(admin)
+    client, before = MlflowClient(auth.uri), client
+
+    # Name and password, each way; and a token, which a gateway knows.
+    first, _ = run(auth.uri, "steps", work / "alice", 5, 1, 30, **alice)
+    check_steps(first["run_id"], 5)
+    address = auth.uri.replace("//", f"//alice:{CANARY}@")
+    second, _ = run(address, "steps", work / "alice2", 5, 1, 30)
+    check_steps(second["run_id"], 5)
+    gateway = Proxy(auth, lambda path: "login")
+    third, _ = run(gateway.uri, "steps", work / "alice3", 5, 1, 30, MLFLOW_TRACKING_TOKEN=CANARY)
+    check_steps(third["run_id"], 5)
+    trained, _ = run(auth.uri, "train", work / "alice4", **alice)
+    check_training(trained)
+
+    # Nobody, the wrong ones, and Bob, who may only read what is Alice's: one message, and all is there for later.
+    wrong = [({}, "(401)"), ({**alice, "MLFLOW_TRACKING_PASSWORD": CANARY + "2"}, "(401)"),
+             ({"MLFLOW_TRACKING_TOKEN": CANARY}, "(401)"), (bob, "(403")]
+    for k, (env, what) in enumerate(wrong):
+        done, text = run(auth.uri, "steps", work / f"refused{k}", 5, 1, 30, **env)
+        assert text.count("Nothing more is sent") == 1 and text.count("hasn't got all of the run") == 1, text
+        assert what in text and "MLFLOW_TRACKING_PASSWORD" in text and done["run_id"] == "", text
+        said = sync(done["folder"], code=1, **env)
+        assert what in said and CANARY not in said, said
+        check_steps(run_of(sync(done["folder"], **alice)), 5)
+    client = before
+    for name in admin:
+        del os.environ[name]
+    auth.kill()
+    # What a server keeps of its users is its own.
+    shutil.rmtree(work / "auth")
+    (work / "users.db").unlink()
+
+
 for path in work.rglob("*"):
     if path.is_file() and CANARY.encode() in path.read_bytes():
         sys.exit(f"{path} holds a secret")

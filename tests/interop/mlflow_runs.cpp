@@ -156,8 +156,19 @@ void limits(const fs::path& folder) {
   metrics["tiny"] = 5e-324;
   metrics["exact"] = 0.1 + 0.2;
   logger.log_metrics(metrics, 7);
+  logger.log_hyperparams(bolt::State::map({{"param_0", "another"}}));
+  auto files = nlohmann::json::array();
+  fs::create_directories(folder / "files");
+  for (const std::string name :
+       {"a b.txt", "größe.txt", "a#b?c%20d&e+f=g.txt", "a:b.txt", "-x.txt",
+        "~x.txt", "a'b\"c.txt", "a\\b.txt", "..x.txt", "x..txt", "tab\t.txt",
+        "none"}) {
+    std::ofstream(folder / "files" / name) << name;
+    logger.log_artifact(folder / "files" / name, "strange/files");
+    files.push_back(name);
+  }
   logger.finalize(bolt::LoggerStatus::kSuccess);
-  say(logger);
+  say(logger, {{"files", files}});
 }
 
 void steps(const fs::path& folder, int count, int apart_ms, int wait_s) {

@@ -56,14 +56,19 @@ TEST(CurlHttp, SendsAFile) {
 }
 
 TEST(CurlHttp, TellsWhatTheServerWants) {
-  CannedServer server({reply("429 Too Many Requests", "", "Retry-After: 3\r\n"),
-                       reply("503 Unavailable", "")});
+  CannedServer server(
+      {reply("429 Too Many Requests", "", "Retry-After: 3\r\n"),
+       reply("503 Unavailable", ""),
+       reply("503 Unavailable", "", "Retry-After: 9223372036854775807\r\n")});
   CurlHttp http;
   const HttpReply first = http.send({.url = server.url()});
   EXPECT_EQ(first.status, 429);
   EXPECT_TRUE(first.is_transient());
   EXPECT_EQ(first.retry_after, 3s);
   EXPECT_EQ(http.send({.url = server.url()}).retry_after, std::nullopt);
+  // As long as a clock can count.
+  const auto last = http.send({.url = server.url()}).retry_after;
+  EXPECT_LE(last.value_or(0s), 24h);
 }
 
 // Half an answer is none.
@@ -147,7 +152,9 @@ TEST(Url, IsTakenApart) {
   EXPECT_EQ(parse_url("http://a")->origin(), "http://a:80");
   EXPECT_EQ(parse_url("http://[::1]/x")->origin(), "http://[::1]:80");
   EXPECT_EQ(parse_url("http://[::1]:5/x")->origin(), "http://[::1]:5");
-  for (const char* none : {"", "a", "file:///a", "http://", "http://u@/x"}) {
+  for (const char* none :
+       {"", "a", "file:///a", "http://", "http://u@/x", "http://:80",
+        "http://u:p/w@h", "http://h:80x", "http://[::1", "http://a b"}) {
     EXPECT_FALSE(parse_url(none)) << none;
   }
 }
@@ -156,6 +163,11 @@ TEST(Url, IsShownWithoutSecrets) {
   EXPECT_EQ(without_userinfo("http://u:p@h/x@y"), "http://h/x@y");
   EXPECT_EQ(without_userinfo("sqlite:///a@b"), "sqlite:///a@b");
   EXPECT_EQ(without_userinfo("postgresql://u:p@w@h/d"), "postgresql://h/d");
+  EXPECT_EQ(shown_address("http://u:p/w@h/x"), "http://***@h/x");
+  EXPECT_EQ(shown_address("u:p@h"), "***@h");
+  EXPECT_EQ(shown_address("http://u:p/x"), "http://u:***/x");
+  EXPECT_EQ(shown_address("http://h:80/x"), "http://h:80/x");
+  EXPECT_EQ(shown_address("sqlite:///a:b"), "sqlite:///a:b");
   EXPECT_EQ(percent_encoded("a b/ü%", "/"), "a%20b/%C3%BC%25");
 }
 

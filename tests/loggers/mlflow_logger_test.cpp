@@ -17,6 +17,8 @@
 
 #include "loggers/mlflow/journal.h"
 #include "loggers/mlflow/records.h"
+#include "loggers/mlflow/rest.h"
+#include "support/canned_server.h"
 #include "support/full_disk.h"
 #include "support/log_capture.h"
 #include "support/models.h"
@@ -138,7 +140,14 @@ TEST_F(MLflowLoggerTest, SaysWhatIsNoServer) {
       {"postgresql://u:c4n4ry@h/d", "mlflow server --backend-store-uri"},
       {"file:./mlruns", "torchbolt mlflow sync"},
       {"mlruns", "torchbolt mlflow sync"},
-      {"databricks", "http"}};
+      {"databricks", "http"},
+      // Passwords that should have been written otherwise.
+      {"http://u:c4n4ry/1@h:5000", "%2F"},
+      {"http://u:12/c4n4ry@h:5000", "%2F"},
+      {"http://u:c4n4ry#1@h:5000", "%2F"},
+      {"u:c4n4ry@h:5000", "http"},
+      {"http:/u:c4n4ry@h:5000", "http"},
+      {"http://u:c4n4ry", "http"}};
   for (const auto& [uri, tip] : cases) {
     auto all = options();
     all.tracking_uri = uri;
@@ -274,7 +283,11 @@ TEST_F(MLflowLoggerTest, AForkedChildWritesNothing) {
   if (child == 0) {
     logger.log_metrics({{"b", 1}}, 1);
     logger.log_tag("c", "d");
+    logger.log_artifact("/proc/self/status");
     logger.flush();
+    if (logger.run_id() || logger.state().at("offset").as_int() == 0) {
+      ::_exit(1);
+    }
     logger.finalize(LoggerStatus::kFailed);
     logger.~MLflowLogger();
     ::_exit(0);
@@ -285,6 +298,31 @@ TEST_F(MLflowLoggerTest, AForkedChildWritesNothing) {
   logger.finalize(LoggerStatus::kSuccess);
   EXPECT_EQ(lines("metrics").size(), 1u);
   EXPECT_EQ(lines("status").size(), 1u);
+  EXPECT_FALSE(fs::exists(run() / "mlflow_files"));
+}
+
+// Each callback has its own best one.
+TEST_F(MLflowLoggerTest, KeepsTheCheckpointsOfEachCallback) {
+  auto all = options();
+  all.log_model = true;
+  auto more = trainer_options(std::make_shared<MLflowLogger>(all), 2);
+  more.enable_checkpointing = true;
+  more.callbacks = {
+      ModelCheckpoint({.dirpath = dir.path() / "c", .filename = "first"}),
+      ModelCheckpoint({.dirpath = dir.path() / "d",
+                       .filename = "second",
+                       .every_n_epochs = 2})};
+  Line line;
+  Trainer(std::move(more)).fit(line, line_batches(2));
+  std::string artifacts;
+  for (const std::string& text : lines("artifact")) artifacts += text;
+  for (const char* stem : {"first", "second"}) {
+    for (const std::string file :
+         {std::string(stem) + ".ckpt", std::string("aliases.txt")}) {
+      EXPECT_NE(artifacts.find(stem + ("/" + file)), std::string::npos)
+          << artifacts;
+    }
+  }
 }
 
 // Checkpoints that the callback has removed since are still there for the
@@ -350,6 +388,89 @@ TEST_F(MLflowLoggerTest, AFullDiskStopsNothing) {
   EXPECT_EQ(messages.count("found no room on the disk and are lost"), 1);
 }
 
+// An artifact for which there is no room, either.
+TEST_F(MLflowLoggerTest, AFullDiskForArtifactsStopsNothing) {
+  const LogCapture messages;
+  testing::write_file(dir.path() / "big", std::string(100'000, 'x'));
+  MLflowLogger logger(options());
+  auto strictly = options();
+  strictly.strict = true;
+  MLflowLogger strict(strictly);
+  logger.start();
+  strict.start();
+  {
+    const testing::FullDisk full(50'000);
+    logger.log_artifact(dir.path() / "big");
+    EXPECT_THROW(strict.log_artifact(dir.path() / "big"), Error);
+    logger.finalize(LoggerStatus::kSuccess);
+    strict.finalize(LoggerStatus::kSuccess);
+  }
+  EXPECT_EQ(messages.count("an artifact is lost"), 1);
+  EXPECT_TRUE(fs::is_empty(run() / "mlflow_files"));
+  EXPECT_TRUE(lines("artifact").empty());
+  // What isn't there at all is the caller's mistake.
+  MLflowLogger third(options());
+  EXPECT_THROW(third.log_artifact(dir.path()), Error);
+}
+
+// A name that no journal could tell of.
+TEST_F(MLflowLoggerTest, KeepsFilesOfAnyName) {
+  const fs::path file = dir.path() / "a.\xff";
+  testing::write_file(file, "one");
+  MLflowLogger logger(options());
+  logger.log_artifact(file);
+  logger.finalize(LoggerStatus::kSuccess);
+  const std::string line = lines("artifact").at(0);
+  const std::size_t at = line.find("mlflow_files/");
+  EXPECT_EQ(read_file(run() / line.substr(at, line.find('"', at) - at)), "one");
+}
+
+// Whoever doesn't wait is told all the same.
+TEST_F(MLflowLoggerTest, SaysWhatIsLeftToSend) {
+  auto all = options();
+  all.tracking_uri = kNobody;
+  all.finalize_timeout = 0ms;
+  {
+    const LogCapture messages;
+    MLflowLogger logger(all);
+    logger.log_metrics({{"a", 1}}, 1);
+    logger.finalize(LoggerStatus::kSuccess);
+    EXPECT_EQ(messages.count("torchbolt mlflow sync " + run().string()), 1);
+  }
+  const LogCapture messages;
+  {
+    MLflowLogger logger(all);
+    logger.log_metrics({{"a", 1}}, 1);
+  }
+  EXPECT_EQ(messages.count("finalize()"), 1);
+  EXPECT_EQ(
+      messages.count("torchbolt mlflow sync " + run("version_1").string()), 1);
+}
+
+// Name and password may be in the address that the environment has.
+TEST_F(MLflowLoggerTest, SyncKnowsWhoSends) {
+  testing::CannedServer server(
+      {"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"});
+  const std::string place = server.url().substr(7);
+  detail::Journal(run() / "mlflow.jsonl")
+      .append("run", R"("version":1,"key":"k","server":")" + server.url() +
+                         R"(","experiment":"e","start_time":1,"tags":[])");
+  ::setenv("MLFLOW_TRACKING_URI", ("http://user:pass@" + place).c_str(), 1);
+  const auto result = sync_mlflow(run(), {.timeout = 1ms});
+  ::unsetenv("MLFLOW_TRACKING_URI");
+  EXPECT_FALSE(result.complete);
+  EXPECT_NE(server.request(0).find("Authorization: Basic dXNlcjpwYXNz"),
+            std::string::npos)
+      << server.request(0);
+}
+
+TEST_F(MLflowLoggerTest, ATokenFromAFileHasANewline) {
+  ::setenv("MLFLOW_TRACKING_TOKEN", "abc\n", 1);
+  const auto options = detail::mlflow_curl_options(*detail::parse_url(kNobody));
+  ::unsetenv("MLFLOW_TRACKING_TOKEN");
+  EXPECT_EQ(options.token.expose(), "abc");
+}
+
 // A run that is there already gets the tags, too.
 TEST_F(MLflowLoggerTest, GoesOnWithARunOfTheServer) {
   auto all = options();
@@ -365,6 +486,12 @@ TEST_F(MLflowLoggerTest, GoesOnWithARunOfTheServer) {
 
 TEST_F(MLflowLoggerTest, SyncSaysWhatItLacks) {
   EXPECT_THROW(sync_mlflow(dir.path()), Error);
+  // Nobody's journal.
+  testing::write_file(dir.path() / "mlflow.jsonl", "{}\n{}\n");
+  for (int k = 0; k < 2; ++k) {
+    EXPECT_THROW(sync_mlflow(dir.path(), {.tracking_uri = kNobody}), Error);
+  }
+  EXPECT_EQ(read_file(dir.path() / "mlflow.jsonl.damaged"), "{}\n{}\n");
   MLflowLogger logger(options());
   logger.start();
   logger.flush();

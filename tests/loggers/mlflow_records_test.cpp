@@ -46,6 +46,11 @@ TEST(MlflowNames, PathsAreShorter) {
   EXPECT_NE(mlflow_path(longer + "a"), mlflow_path(longer + "b"));
 }
 
+TEST(MlflowNames, ArtifactsHaveThoseOfFiles) {
+  EXPECT_EQ(mlflow_artifact_path("a b/größe?&:'.ckpt"), "a b/größe?&:'.ckpt");
+  EXPECT_EQ(mlflow_artifact_path("a#b/c%20\td"), "a_b/c_20_d");
+}
+
 TEST(MlflowNames, CutsBetweenCharacters) {
   EXPECT_EQ(mlflow_value("äöü", 2), "äö");
   EXPECT_EQ(mlflow_value("abc", 10), "abc");
@@ -121,6 +126,25 @@ TEST_F(MlflowRecordsTest, LinesAreNoLongerThanARequest) {
 }
 
 // A run that goes on from a checkpoint logs some steps again.
+// However many tags it has, a run is the first line.
+TEST_F(MlflowRecordsTest, ARunWithManyTagsIsALine) {
+  MlflowRun run{.key = "k"};
+  for (int k = 0; k < 300; ++k) {
+    run.tags.emplace_back("tag" + std::to_string(k), std::string(8000, 'x'));
+  }
+  records.run(run);
+  const std::string bytes = journal.read(0, 16 << 20);
+  std::string_view rest = bytes;
+  const auto line = take_line(rest);
+  ASSERT_TRUE(line);
+  const auto read = read_run(*line);
+  ASSERT_TRUE(read);
+  std::size_t tags = read->tags.size();
+  while (const auto more = take_line(rest)) tags += read_entries(*more)->count;
+  EXPECT_EQ(tags, 300u);
+  EXPECT_EQ(journal.dropped(), 0);
+}
+
 TEST_F(MlflowRecordsTest, KnownPointsAreNotWrittenAgain) {
   records.metrics(row({"a", "b"}, {1, 2}, 0));
   const uint64_t checkpoint = journal.size();

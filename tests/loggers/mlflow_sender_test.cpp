@@ -380,6 +380,25 @@ TEST_F(MlflowSenderTest, StopsWhenItMayNot) {
     EXPECT_EQ(work().next, Next::kStopped);
   }
   EXPECT_EQ(messages.count("MLFLOW_TRACKING_TOKEN"), 2);
+  EXPECT_EQ(messages.count("doesn't know who this is"), 1);
+  EXPECT_EQ(messages.count("doesn't allow this"), 1);
+}
+
+TEST_F(MlflowSenderTest, StopsWhenTheRunThatEndsIsGone) {
+  log("loss", 1);
+  work();
+  server.deleted = true;
+  server.fault_at = "runs/update";
+  server.faults = {{.status = 400}};
+  records.status({"FINISHED", 2});
+  EXPECT_EQ(work_on(), Next::kStopped);
+  EXPECT_NE(sender->problem().find("mlflow runs restore --run-id r"),
+            std::string::npos);
+  // It comes back.
+  server.deleted = false;
+  begin();
+  EXPECT_EQ(work_on(), Next::kIdle);
+  EXPECT_EQ(server.status, "FINISHED");
 }
 
 TEST_F(MlflowSenderTest, StopsWhenTheRunIsGone) {
@@ -454,6 +473,38 @@ TEST_F(MlflowSenderTest, OneArtifactHoldsUpNoOther) {
   const int before = server.count("/poison");
   work();
   EXPECT_EQ(server.count("/poison"), before + 1);
+  // Nor are those missed that were uploaded meanwhile.
+  EXPECT_EQ(server.artifacts.size(), 2u);
+  EXPECT_EQ(sender->sent().rejected, 0);
+}
+
+// A login that has run out: the file waits for the next one.
+TEST_F(MlflowSenderTest, KeepsAnArtifactThatIsSentElsewhere) {
+  add_file("a", "first");
+  server.fault_at = "mlflow-artifacts/artifacts/";
+  server.faults = {{.status = 302, .location = "https://elsewhere/login"}};
+  EXPECT_EQ(work_on(), Next::kStopped);
+  EXPECT_EQ(sender->sent().rejected, 0);
+  begin();
+  EXPECT_EQ(work_on(), Next::kIdle);
+  EXPECT_EQ(server.artifacts.size(), 1u);
+}
+
+// A journal from who knows where.
+TEST_F(MlflowSenderTest, UploadsFilesOfItsFolderAlone) {
+  const TempDir other;
+  const auto file = other.path() / "secret";
+  testing::write_file(file, "content");
+  const TempDir store;
+  server.artifact_uri = (store.path() / "1/2").string();
+  records.artifact({.path = "a", .file = file.string()});
+  records.artifact(
+      {.path = "b",
+       .file = "../" + other.path().filename().string() + "/secret"});
+  add_file("../../c", "mine");
+  EXPECT_EQ(work().next, Next::kIdle);
+  EXPECT_TRUE(std::filesystem::is_empty(store.path()));
+  EXPECT_TRUE(std::filesystem::exists(file));
 }
 
 TEST_F(MlflowSenderTest, EndsTheRunBehindItsArtifacts) {
@@ -517,6 +568,33 @@ TEST_F(MlflowSenderTest, SendsAllAgainWhenItsNotesAreLost) {
   EXPECT_EQ(work().next, Next::kIdle);
   EXPECT_EQ(server.count("log-batch"), 2);
   EXPECT_EQ(server.metrics.size(), 1u);
+  EXPECT_EQ(server.runs, 1) << "it is the same run";
+}
+
+// It may be the server of before, under another name.
+TEST_F(MlflowSenderTest, FindsItsRunAtAnotherAddress) {
+  log("loss", 1);
+  work();
+  MlflowSender other(journal, dir.path(), server, *parse_url("http://alias"),
+                     30s, clock);
+  while (other.turn().next == Next::kGoOn) {
+  }
+  EXPECT_EQ(other.place().run_id, "r");
+  EXPECT_EQ(server.runs, 1);
+}
+
+TEST_F(MlflowSenderTest, NotesTellOfNoMoreThanTheJournalHas) {
+  write_progress(dir.path(), "http://a",
+                 {.run_id = "r", .sent = 900, .offered = 1000});
+  write_progress(dir.path(), "http://b", {.sent = 10, .artifacts = 5});
+  limit_progress(dir.path(), 500);
+  EXPECT_EQ(furthest_offered(dir.path()), 500u);
+  const MlflowProgress a = read_progress(dir.path(), "http://a");
+  EXPECT_EQ(a.run_id, "r");
+  EXPECT_EQ(a.sent, 500u);
+  const MlflowProgress b = read_progress(dir.path(), "http://b");
+  EXPECT_EQ(b.sent, 10u);
+  EXPECT_EQ(b.artifacts, 5u);
 }
 
 }  // namespace

@@ -317,11 +317,12 @@ TEST(WandbSettings, SaysWhatIsWrongWithAKeyAndNotTheKey) {
 TEST(WandbSettings, SecretsDoNotGetThrough) {
   const std::vector<std::string> known{"s3cr3t-value"};
   EXPECT_EQ(harmless({"train", "--lr=1", "--api-key=abc", "--password", "abc",
-                      "--keys", "--name", "x", "url?s3cr3t-value&"},
+                      "--keys", "--name", "x", "url?s3cr3t-value&",
+                      "--uri=http://u:p/w@h/"},
                      known),
             (std::vector<std::string>{"train", "--lr=1", "--api-key=***",
                                       "--password", "***", "--keys", "--name",
-                                      "x", "url?***&"}));
+                                      "x", "url?***&", "--uri=http://***@h/"}));
   EXPECT_EQ(without(known, "s3cr3t-value and s3cr3t-value"), "*** and ***");
 }
 

@@ -44,7 +44,8 @@ class TORCHBOLT_API HistogramMonitor final : public Callback {
   /// Throws ConfigError.
   explicit HistogramMonitor(HistogramMonitorOptions options = {});
 
-  /// Throws ConfigError when no logger would get anything.
+  /// Throws ConfigError when the Trainer has no logger. Where none of them
+  /// keeps histograms and there are no scalars, it says so and does nothing.
   void setup(Trainer& trainer, Module&, Stage stage) override;
   void on_fit_start(Trainer& trainer, Module&) override;
   void on_before_optimizer_step(Trainer& trainer, Module& module,

@@ -13,6 +13,8 @@
 namespace bolt::detail {
 namespace {
 
+constexpr curl_off_t kLongestRetryAfter = 86'400;  // seconds
+
 // Once, before any thread of ours uses it.
 void start_curl() {
   static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -196,7 +198,8 @@ HttpReply CurlHttp::send(const HttpRequest& request) {
   curl_off_t seconds = 0;
   if (curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK &&
       seconds > 0) {
-    reply.retry_after = std::chrono::seconds(seconds);
+    reply.retry_after =
+        std::chrono::seconds(std::min(seconds, kLongestRetryAfter));
   }
   char* location = nullptr;
   if (curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &location) == CURLE_OK &&

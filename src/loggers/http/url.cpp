@@ -34,6 +34,26 @@ std::string percent_decoded(std::string_view text) {
   return out;
 }
 
+bool is_port(std::string_view text) {
+  return text.empty() ||
+         (text[0] == ':' &&
+          text.find_first_not_of("0123456789", 1) == std::string_view::npos);
+}
+
+// A name or a number, "[::1]" among them, and perhaps a port.
+bool is_host(std::string_view place) {
+  if (place.starts_with('[')) {
+    const std::size_t end = place.find(']');
+    return end != std::string_view::npos && is_port(place.substr(end + 1));
+  }
+  const std::size_t colon = std::min(place.find(':'), place.size());
+  return colon > 0 && is_port(place.substr(colon)) &&
+         std::ranges::all_of(place.substr(0, colon), [](unsigned char c) {
+           return c >= 0x80 || std::isalnum(c) || c == '.' || c == '-' ||
+                  c == '_';
+         });
+}
+
 }  // namespace
 
 std::string Url::origin() const {
@@ -65,7 +85,7 @@ std::optional<Url> parse_url(std::string_view text) {
     }
     place.remove_prefix(at + 1);
   }
-  if (place.empty()) return {};
+  if (!is_host(place)) return {};
   url.host = place;
   url.path = text.substr(slash);
   while (url.path.ends_with('/')) url.path.pop_back();
@@ -82,6 +102,25 @@ std::string without_userinfo(std::string_view address) {
   if (at == std::string_view::npos) return std::string(address);
   return std::string(address.substr(0, from)) +
          std::string(address.substr(from + at + 1));
+}
+
+std::string shown_address(std::string_view address) {
+  const std::size_t at = address.rfind('@');
+  const std::size_t scheme = address.substr(0, at).find("://");
+  const std::size_t from = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const std::string begin(address.substr(0, from));
+  if (at != std::string_view::npos) {
+    return begin + "***" + std::string(address.substr(at));
+  }
+  // "user:password", where a host should be.
+  const std::string_view rest = address.substr(from);
+  const std::size_t slash = std::min(rest.find('/'), rest.size());
+  const std::size_t colon = std::min(rest.find(':'), slash);
+  const bool shows = from == 0 || rest.starts_with('[') ||
+                     is_port(rest.substr(colon, slash - colon));
+  if (shows) return std::string(address);
+  return begin + std::string(rest.substr(0, colon)) + ":***" +
+         std::string(rest.substr(slash));
 }
 
 std::string percent_encoded(std::string_view text, std::string_view keep) {

@@ -22,11 +22,15 @@ struct Url {
   std::string origin() const;
 };
 
-/// None when it isn't an http or https address.
+/// None when it isn't an http or https address, or the host can't be one.
 std::optional<Url> parse_url(std::string_view text);
 
-/// Any address, without name and password.
+/// Any address, without name and password. Not for text that may be none: a
+/// password with a "/" in it would stay.
 std::string without_userinfo(std::string_view address);
+
+/// For a message: what may be an address, without all that may be a secret.
+std::string shown_address(std::string_view address);
 
 /// A text as part of a path or a query: all but letters, digits and "-._~" as
 /// %XX. `keep` stay as they are.

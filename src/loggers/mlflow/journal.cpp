@@ -121,6 +121,7 @@ void Journal::find_end() {
       written_ += line->json.size() + 1;
     }
   }
+  size_ = written_;
   const auto whole = static_cast<off_t>(written_);
   if (whole == length) return;
   const std::string torn =
@@ -179,12 +180,8 @@ bool Journal::append(std::string_view op, std::string_view members, Keep keep) {
   }
   ++next_seq_;
   if (!waiting_.empty() || !write_out(line)) waiting_ += line;
+  size_ = written_ + waiting_.size();
   return true;
-}
-
-uint64_t Journal::size() const {
-  const std::scoped_lock lock(mutex_);
-  return written_ + waiting_.size();
 }
 
 std::string Journal::read(uint64_t offset, std::size_t most) const {
@@ -220,7 +217,7 @@ void Journal::cut(uint64_t offset) {
   if (offset >= written_ + waiting_.size()) return;
   // The lines that stay are counted again: their last number isn't known here.
   waiting_.clear();
-  written_ = std::min(written_, offset);
+  size_ = written_ = std::min(written_, offset);
   if (::ftruncate(fd_, static_cast<off_t>(written_)) != 0) {
     fail_with("can't cut the journal", path_, errno);
   }

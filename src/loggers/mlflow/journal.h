@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <mutex>
@@ -46,7 +47,8 @@ class Journal {
   bool append(std::string_view op, std::string_view members,
               Keep keep = Keep::kAlways);
   /// Where the next line begins.
-  uint64_t size() const;
+  /// Never waits for the disk.
+  uint64_t size() const { return size_; }
   /// At most `most` bytes from there on.
   std::string read(uint64_t offset, std::size_t most) const;
   /// Takes out what is behind `offset`, where a line begins.
@@ -72,6 +74,7 @@ class Journal {
   int fd_ = -1;
   mutable std::mutex mutex_{};
   uint64_t written_ = 0;
+  std::atomic<uint64_t> size_{0};
   int64_t next_seq_ = 0;
   std::string waiting_{};  // behind what is written, for want of room
   int64_t dropped_ = 0;

@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <system_error>
 #include <utility>
 
+#include "core/file_error.h"
 #include "loggers/mlflow/source.h"
 #include "loggers/yaml.h"
 
@@ -19,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kMoment{2000};
+constexpr std::chrono::hours kLongestWait{24 * 365};
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -26,7 +29,9 @@ std::string environment(const char* name) {
 }
 
 std::string experiment_of(const MLflowLoggerOptions& options) {
-  if (options.experiment_name) return *options.experiment_name;
+  if (!options.experiment_name.value_or("").empty()) {
+    return *options.experiment_name;
+  }
   const std::string named = environment("MLFLOW_EXPERIMENT_NAME");
   return named.empty() ? "lightning_logs" : named;
 }
@@ -35,6 +40,18 @@ std::string experiment_of(const MLflowLoggerOptions& options) {
 std::string folder_name(std::string name) {
   std::ranges::replace(name, '/', '_');
   return name == "." || name == ".." ? "_" : name;
+}
+
+void need_readable(const fs::path& file) {
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) {
+    throw Error({.where = file.string(),
+                 .what = "can't keep it as an artifact",
+                 .got = error ? error.message() : "it is no file"});
+  }
+  if (::access(file.c_str(), R_OK) != 0) {
+    fail_with("can't read the artifact", file, errno);
+  }
 }
 
 int64_t ms_now() { return std::llround(wall_time_now() * 1000); }
@@ -58,7 +75,7 @@ MlflowLiveRun::~MlflowLiveRun() {
     return;
   }
   try {
-    close(std::chrono::milliseconds(0));
+    close(false, std::chrono::milliseconds(0));
   } catch (const std::exception& error) {
     log_warning(std::string("[MLflowLogger] ") + error.what());
   }
@@ -151,20 +168,23 @@ void MlflowLiveRun::finalize(LoggerStatus status) {
   post([text, now = ms_now()](MlflowWriter& writer) {
     writer.records.status({text, now});
   });
-  close(options_.finalize_timeout);
+  // What a clock can count.
+  close(true, std::clamp<std::chrono::milliseconds>(
+                  options_.finalize_timeout, std::chrono::milliseconds(0),
+                  kLongestWait));
 }
 
 // Lets go of the journal, so that others can send what is left in it.
-void MlflowLiveRun::close(std::chrono::milliseconds wait) {
+void MlflowLiveRun::close(bool is_end, std::chrono::milliseconds wait) {
   if (writer_ == nullptr) return;
-  queue_->finish();
-  writer_->journal.flush();
-  const bool ends = wait.count() > 0;
-  const bool sent = ends && drain(wait);
+  // Not here: a disk that hangs would be waited for.
+  queue_->post([writer = writer_] { writer->journal.flush(); });
+  const bool written = queue_->finish();
+  const bool sent = written && is_end && drain(wait);
   if (const auto* sender = writer_->session.sender()) {
     closed_place_ = sender->place();
   }
-  if (ends) say_end(sent);
+  if (written) say_end(is_end, sent);
   closed_at_ = writer_->journal.size();
   queue_.reset();
   writer_.reset();
@@ -181,7 +201,7 @@ bool MlflowLiveRun::drain(std::chrono::milliseconds wait) {
   return writer_->session.drain(wait - moment);
 }
 
-void MlflowLiveRun::say_end(bool sent) {
+void MlflowLiveRun::say_end(bool is_end, bool sent) {
   // Where the server has got all, it had them from memory.
   const int64_t lost =
       writer_->journal.dropped() + (sent ? 0 : writer_->journal.waiting());
@@ -191,7 +211,12 @@ void MlflowLiveRun::say_end(bool sent) {
   }
   const std::string command = mlflow_sync_command(folder_.path());
   const auto* sender = writer_->session.sender();
-  if (sender == nullptr) {
+  if (!is_end) {
+    log_warning(
+        "[MLflowLogger] nobody has called finalize(); to send what is "
+        "left of the run: " +
+        command + (sender == nullptr ? " --tracking-uri URI" : ""));
+  } else if (sender == nullptr) {
     log_info(
         "[MLflowLogger] no server is known (tracking_uri, "
         "MLFLOW_TRACKING_URI); the run is kept. To send it: " +
@@ -208,7 +233,8 @@ void MlflowLiveRun::say_end(bool sent) {
 }
 
 std::optional<MlflowSender::Place> MlflowLiveRun::place() const {
-  const auto* sender = writer_ != nullptr ? writer_->session.sender() : nullptr;
+  const bool is_open = writer_ != nullptr && !forked_off();
+  const auto* sender = is_open ? writer_->session.sender() : nullptr;
   auto place = sender != nullptr ? sender->place() : closed_place_;
   if (place.run_id.empty()) return {};
   return place;
@@ -233,23 +259,36 @@ void MlflowLiveRun::offer(std::size_t bytes,
                 [writer = writer_, job = std::move(job)] { job(*writer); });
 }
 
-std::string MlflowLiveRun::stage(const fs::path& file) {
+std::optional<std::string> MlflowLiveRun::stage(const fs::path& file) {
   open();
-  return writer_->staging.keep_copy(file);
+  if (forked_off()) return {};
+  need_readable(file);
+  return keep([&] { return writer_->staging.keep_copy(file); });
+}
+
+template <class Call>
+std::optional<std::string> MlflowLiveRun::keep(const Call& call) {
+  try {
+    return call();
+  } catch (const Error& error) {
+    if (options_.strict) throw;
+    once_->warning("[MLflowLogger] an artifact is lost: " +
+                   std::string(error.what()));
+    return {};
+  }
 }
 
 void MlflowLiveRun::flush() const {
   if (queue_ == nullptr || forked_off()) return;
+  queue_->post([writer = writer_] { writer->journal.flush(); });
   queue_->flush();
-  writer_->journal.flush();
 }
 
 // -- checkpoints -------------------------------------------------------------
 
 void MlflowLiveRun::take_checkpoints(const CheckpointCallback& callback) {
   if (!options_.log_model.on() || forked_off()) return;
-  kept_ = callback.kept_checkpoints();
-  checkpoint_settings_ = callback.settings();
+  kept_[&callback] = {callback.kept_checkpoints(), callback.settings()};
   if (options_.log_model.is_all() || callback.most_kept() == -1) {
     send_checkpoints();
   }
@@ -258,44 +297,53 @@ void MlflowLiveRun::take_checkpoints(const CheckpointCallback& callback) {
 // Those that are new, or were written anew. One whose file isn't there yet
 // comes with the next.
 void MlflowLiveRun::send_checkpoints() {
-  for (const KeptCheckpoint& kept : kept_) {
-    std::error_code error;
-    const auto time = fs::last_write_time(kept.path, error);
-    if (error) continue;
-    const auto known = sent_checkpoints_.find(kept.path);
-    if (known != sent_checkpoints_.end() && known->second == time) continue;
-    send_checkpoint(kept);
-    sent_checkpoints_[kept.path] = time;
+  for (const auto& [callback, kept] : kept_) {
+    for (const KeptCheckpoint& checkpoint : kept.files) {
+      std::error_code error;
+      const auto time = fs::last_write_time(checkpoint.path, error);
+      if (error) continue;
+      const auto known = sent_checkpoints_.find(checkpoint.path);
+      if (known != sent_checkpoints_.end() && known->second == time) continue;
+      if (!send_checkpoint(checkpoint, kept.settings)) continue;
+      sent_checkpoints_[checkpoint.path] = time;
+    }
   }
   send_aliases();
 }
 
-void MlflowLiveRun::send_checkpoint(const KeptCheckpoint& kept) {
-  // Now, before the callback removes it.
+bool MlflowLiveRun::send_checkpoint(const KeptCheckpoint& kept,
+                                    const State& settings) {
   open();
-  const std::string file = writer_->staging.keep_link(kept.path);
+  // Now, before the callback removes it.
+  const auto file = keep([&] { return writer_->staging.keep_link(kept.path); });
+  if (!file) return false;
   const State metadata =
       State::map({{"score", kept.score ? State(*kept.score) : State()},
                   {"original_filename", kept.path.filename().string()},
-                  {"Checkpoint", checkpoint_settings_}});
-  post([file, folder = kept.path.stem().string() + "/",
+                  {"Checkpoint", settings}});
+  post([file = *file, folder = kept.path.stem().string() + "/",
         name = kept.path.filename().string(),
         text = to_yaml(metadata)](MlflowWriter& writer) {
     writer.add_artifact(folder + name, file);
     writer.add_content(folder + "metadata.yaml", text);
   });
+  return true;
 }
 
 // Where they are others than before.
 void MlflowLiveRun::send_aliases() {
   for (const auto& [path, time] : sent_checkpoints_) {
-    const auto kept = std::ranges::find(kept_, path, &KeptCheckpoint::path);
-    std::string aliases;
-    if (kept != kept_.end() && kept->last) aliases = "'latest'";
-    if (kept != kept_.end() && kept->best) {
-      aliases += aliases.empty() ? "'best'" : ", 'best'";
+    bool is_last = false, is_best = false;
+    for (const auto& [callback, kept] : kept_) {
+      const auto found =
+          std::ranges::find(kept.files, path, &KeptCheckpoint::path);
+      if (found == kept.files.end()) continue;
+      is_last = is_last || found->last;
+      is_best = is_best || found->best;
     }
-    aliases = "[" + aliases + "]";
+    const std::string aliases = std::string("[") + (is_last ? "'latest'" : "") +
+                                (is_last && is_best ? ", " : "") +
+                                (is_best ? "'best'" : "") + "]";
     if (std::exchange(aliases_[path], aliases) == aliases) continue;
     post([aliases, folder = path.stem().string() + "/"](MlflowWriter& writer) {
       writer.add_content(folder + "aliases.txt", aliases);

@@ -42,8 +42,9 @@ class MlflowLiveRun {
   void post(std::function<void(MlflowWriter&)> job);
   void offer(std::size_t bytes, std::function<void(MlflowWriter&)> job);
   /// @}
-  /// Keeps a copy of a file as it is now.
-  std::string stage(const std::filesystem::path& file);
+  /// Keeps a copy of a file as it is now. Throws Error when it can't be read;
+  /// none when the copy can't be written, which it says.
+  std::optional<std::string> stage(const std::filesystem::path& file);
   void take_checkpoints(const CheckpointCallback& callback);
   void flush() const;
   void finalize(LoggerStatus status);
@@ -60,11 +61,13 @@ class MlflowLiveRun {
   MlflowRun description() const;
   bool is_run_of(const State& state);
   void send_checkpoints();
-  void send_checkpoint(const KeptCheckpoint& kept);
+  bool send_checkpoint(const KeptCheckpoint& kept, const State& settings);
   void send_aliases();
-  void close(std::chrono::milliseconds wait);
+  void close(bool is_end, std::chrono::milliseconds wait);
   bool drain(std::chrono::milliseconds wait);
-  void say_end(bool sent);
+  void say_end(bool is_end, bool sent);
+  template <class Call>
+  std::optional<std::string> keep(const Call& call);
 
   MLflowLoggerOptions options_;
   std::string experiment_;
@@ -85,8 +88,12 @@ class MlflowLiveRun {
   MlflowSender::Place closed_place_{};
   bool told_place_ = false;
 
-  std::vector<KeptCheckpoint> kept_{};
-  State checkpoint_settings_{};
+  // Of each callback.
+  struct Kept {
+    std::vector<KeptCheckpoint> files{};
+    State settings{};
+  };
+  std::map<const CheckpointCallback*, Kept> kept_{};
   std::map<std::filesystem::path, std::filesystem::file_time_type>
       sent_checkpoints_{};
   std::map<std::filesystem::path, std::string> aliases_{};

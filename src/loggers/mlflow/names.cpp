@@ -146,6 +146,17 @@ std::string mlflow_path(std::string_view name) {
   return normalised(cut(key, kMostBytes / 4)) + mark_of(name);
 }
 
+std::string mlflow_artifact_path(std::string_view path) {
+  std::string out;
+  while (!path.empty()) {
+    const char32_t point = take(path);
+    const bool taken =
+        point >= 0x20 && point != 0x7F && point != '#' && point != '%';
+    put(taken ? point : U'_', out);
+  }
+  return out;
+}
+
 std::string mlflow_value(std::string_view text, std::size_t length) {
   return cut(text, length);
 }

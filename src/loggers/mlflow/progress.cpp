@@ -1,5 +1,6 @@
 #include "loggers/mlflow/progress.h"
 
+#include <torchbolt/core/error.h>
 #include <torchbolt/core/files.h>
 
 #include <algorithm>
@@ -31,6 +32,13 @@ json read_all(const std::filesystem::path& folder) {
   return all;
 }
 
+void write_all(const std::filesystem::path& folder, const json& all) {
+  AtomicFile file(path_in(folder));
+  file.write(all.dump(1, ' ', false, json::error_handler_t::replace));
+  // Not durable: what it forgets is sent again.
+  file.commit(false);
+}
+
 uint64_t number_at(const json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_number_unsigned()
@@ -49,7 +57,6 @@ MlflowProgress read_progress(const std::filesystem::path& folder,
   return {.experiment_id = text_at(*found, "experiment_id"),
           .run_id = text_at(*found, "run_id"),
           .artifact_uri = text_at(*found, "artifact_uri"),
-          .creating = found->value("creating", json()) == json(true),
           .sent = number_at(*found, "sent"),
           .offered = number_at(*found, "offered"),
           .artifacts = number_at(*found, "artifacts")};
@@ -61,14 +68,25 @@ void write_progress(const std::filesystem::path& folder,
   all["servers"][server] = json{{"experiment_id", progress.experiment_id},
                                 {"run_id", progress.run_id},
                                 {"artifact_uri", progress.artifact_uri},
-                                {"creating", progress.creating},
                                 {"sent", progress.sent},
                                 {"offered", progress.offered},
                                 {"artifacts", progress.artifacts}};
-  AtomicFile file(path_in(folder));
-  file.write(all.dump(1, ' ', false, json::error_handler_t::replace));
-  // Not durable: what it forgets is sent again.
-  file.commit(false);
+  write_all(folder, all);
+}
+
+void limit_progress(const std::filesystem::path& folder, uint64_t size) try {
+  json all = read_all(folder);
+  bool changed = false;
+  for (json& server : all["servers"]) {
+    if (!server.is_object()) continue;
+    for (const char* key : {"sent", "offered", "artifacts"}) {
+      if (number_at(server, key) <= size) continue;
+      server[key] = size;
+      changed = true;
+    }
+  }
+  if (changed) write_all(folder, all);
+} catch (const Error&) {
 }
 
 uint64_t furthest_offered(const std::filesystem::path& folder) {

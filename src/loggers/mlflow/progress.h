@@ -13,8 +13,6 @@ struct MlflowProgress {
   std::string experiment_id{};
   std::string run_id{};
   std::string artifact_uri{};
-  /// A run may have been made there of which no answer came.
-  bool creating = false;
   /// Bytes of the journal: lines that the server has, apart from artifacts;
   /// that it may have, as they were sent; artifacts.
   uint64_t sent = 0;
@@ -30,6 +28,12 @@ MlflowProgress read_progress(const std::filesystem::path& folder,
 /// Replaces it in the file. Throws Error.
 void write_progress(const std::filesystem::path& folder,
                     const std::string& server, const MlflowProgress& progress);
+
+/// Takes back what it tells of more than `size` bytes of the journal, which
+/// hasn't got so many: damage, or lines that a full disk has no room for, went
+/// to the server and not into the file. Does nothing when that can't be
+/// written.
+void limit_progress(const std::filesystem::path& folder, uint64_t size);
 
 /// How far any server may have got: what is behind that was sent to none.
 uint64_t furthest_offered(const std::filesystem::path& folder);

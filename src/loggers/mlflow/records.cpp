@@ -2,8 +2,10 @@
 
 #include <torchbolt/core/number.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -78,6 +80,13 @@ json parsed(const JournalLine& line) {
   return object.is_object() ? object : json();
 }
 
+// Whether it is the path of a file below any folder.
+bool is_inside(const std::string& text) {
+  const std::filesystem::path path(text);
+  return path.is_relative() && path.has_filename() &&
+         std::ranges::find(path, "..") == path.end();
+}
+
 int64_t int_at(const json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_number_integer()
@@ -126,12 +135,18 @@ void MlflowRecords::run(const MlflowRun& run) {
   members += member("run_id", run.run_id) + ",";
   members += member("user", run.user) + ",";
   members += "\"start_time\":" + std::to_string(run.start_ms) + ",\"tags\":[";
+  MlflowPairs more;
   for (const auto& [name, value] : run.tags) {
+    if (members.size() > kMostBytes) {
+      more.emplace_back(name, value);
+      continue;
+    }
     if (!members.ends_with('[')) members += ',';
     members += "{" + member("key", key(name)) + "," +
                member("value", mlflow_value(value, kMlflowTagLength)) + "}";
   }
   journal_->append("run", members + "]");
+  tags(more);
 }
 
 std::string MlflowRecords::key(std::string_view name) {
@@ -213,8 +228,13 @@ void MlflowRecords::tags(const MlflowPairs& tags) {
 }
 
 void MlflowRecords::artifact(const MlflowArtifact& artifact) {
-  journal_->append("artifact", member("path", artifact.path) + "," +
-                                   member("file", artifact.file));
+  const std::string path = mlflow_artifact_path(artifact.path);
+  if (path != artifact.path) {
+    on_change_("[MLflowLogger] MLflow takes no artifact like \"" +
+               shown(artifact.path) + "\"; it is kept as \"" + path + "\"");
+  }
+  journal_->append("artifact",
+                   member("path", path) + "," + member("file", artifact.file));
 }
 
 void MlflowRecords::status(const MlflowStatus& status) {
@@ -278,7 +298,10 @@ std::optional<MlflowRun> read_run(const JournalLine& line) {
 std::optional<MlflowArtifact> read_artifact(const JournalLine& line) {
   const json object = line.op == "artifact" ? parsed(line) : json();
   if (object.is_null()) return {};
-  return MlflowArtifact{text_at(object, "path"), text_at(object, "file")};
+  MlflowArtifact artifact{text_at(object, "path"), text_at(object, "file")};
+  // Nobody else's files, nor to any other place.
+  if (!is_inside(artifact.path) || !is_inside(artifact.file)) return {};
+  return artifact;
 }
 
 std::optional<MlflowStatus> read_status(const JournalLine& line) {

@@ -282,7 +282,8 @@ CurlOptions mlflow_curl_options(const Url& server) {
     }
     if (options.password.empty()) options.user.clear();
   }
-  options.token = Secret(environment("MLFLOW_TRACKING_TOKEN"));
+  // Tokens that come from files have a newline behind them.
+  options.token = Secret(trimmed(environment("MLFLOW_TRACKING_TOKEN")));
   options.insecure_tls = is_true(environment("MLFLOW_TRACKING_INSECURE_TLS"));
   options.server_certificate = environment("MLFLOW_TRACKING_SERVER_CERT_PATH");
   options.client_certificate = environment("MLFLOW_TRACKING_CLIENT_CERT_PATH");

@@ -19,7 +19,16 @@ struct MlflowReply {
   std::string message{};     ///< For people.
 
   bool ok() const { return http.ok(); }
-  bool is(const char* code) const { return error_code == code; }
+  bool is_absent() const { return error_code == "RESOURCE_DOES_NOT_EXIST"; }
+  bool is_there_already() const {
+    return error_code == "RESOURCE_ALREADY_EXISTS";
+  }
+  /// Whether what was sent is at fault, rather than where or when.
+  bool is_refusal() const {
+    const int status = http.status;
+    return !http.is_transient() && status >= 400 && status != 401 &&
+           status != 403 && status != 404;
+  }
 };
 
 /// A run on a server.

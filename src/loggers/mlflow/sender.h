@@ -4,22 +4,22 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <filesystem>
-#include <memory>
 #include <mutex>
 #include <optional>
-#include <random>
-#include <set>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "loggers/http/http.h"
+#include "loggers/mlflow/batch.h"
+#include "loggers/mlflow/delivery.h"
 #include "loggers/mlflow/journal.h"
 #include "loggers/mlflow/progress.h"
 #include "loggers/mlflow/records.h"
+#include "loggers/mlflow/rejects.h"
 #include "loggers/mlflow/rest.h"
+#include "loggers/mlflow/retries.h"
+#include "loggers/mlflow/run_finder.h"
+#include "loggers/mlflow/uploads.h"
 
 namespace bolt::detail {
 
@@ -73,65 +73,41 @@ class MlflowSender {
   MlflowSent sent() const;
 
  private:
-  enum class Kind { kMetrics, kParams, kTags };
-  struct Entry {
-    Kind kind;
-    std::string json;
-  };
-  struct Batch;
-  struct Upload {
-    uint64_t begin;
-    MlflowArtifact artifact;
-  };
-  // Batches and uploads each go on when the other has to wait.
-  struct Lane {
-    Clock::TimePoint at{};
-    int failures = 0;
-    bool told_when = false;
-  };
-
   bool begin();
-  void collect_uploads();
   bool has_batches() const;
-  void find_place();
-  bool find_experiment();
+  void find_run();
   void send_batch();
-  void take_batch(Batch& batch);
+  MlflowBatch take_batch(uint64_t& end);
   bool take_other(const JournalLine& line);
   bool update_run(const MlflowStatus& status);
-  void deliver(const Batch& batch);
-  bool deliver_halves(std::vector<Entry> entries, const MlflowReply& refusal);
-  bool deliver_part(std::vector<Entry> entries);
-  bool run_is_deleted();
-  void reject(const Entry& entry, const MlflowReply& reply);
-  void note_rejected(std::string_view json, const std::string& message);
   void upload();
   void advance(uint64_t offset);
   void save();
-  void succeeded(Lane& lane);
-  void failed(const MlflowReply& reply, Lane& lane);
+  void succeeded(MlflowRetries& lane);
+  void failed(const MlflowReply& reply, MlflowRetries& lane);
   void stop(const std::string& why);
   void know_place();
-  std::string batch_body(const std::vector<Entry>& entries) const;
+  void note_sent(const MlflowDelivery::Outcome& outcome);
+  void note_rejects();
 
   Journal& journal_;
   std::filesystem::path folder_;
   MlflowRest rest_;
   const Clock& clock_;
-  std::minstd_rand random_{};
 
   bool begun_ = false;
   bool ready_ = false;
   bool stopped_ = false;
-  bool hurries_ = false;
   MlflowRun run_{};
   MlflowProgress progress_{};
-  std::deque<Upload> uploads_{};
-  Lane batches_{}, uploading_{};
-  std::size_t most_bytes_;
+  MlflowRejects rejects_;
+  MlflowRunFinder finder_;
+  MlflowDelivery delivery_;
+  MlflowUploads uploads_{};
+  // Batches and uploads each go on when the other has to wait.
+  MlflowRetries batches_{}, uploading_{};
   std::optional<Clock::TimePoint> last_complaint_{};
   bool complained_ = false;
-  std::set<std::string> rejected_{};
 
   mutable std::mutex mutex_{};
   // What follows is the mutex's.

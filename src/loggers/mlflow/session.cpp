@@ -1,6 +1,5 @@
 #include "loggers/mlflow/session.h"
 
-#include <signal.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <unistd.h>
@@ -10,6 +9,8 @@
 #include <exception>
 #include <utility>
 
+#include "core/blocked_signals.h"
+
 namespace bolt::detail {
 namespace {
 
@@ -17,11 +18,13 @@ using std::chrono::milliseconds;
 
 // Metrics trickle: what comes within this time goes out together.
 constexpr milliseconds kGather{500};
+constexpr long kLongestTimeout = 86'400;  // seconds
 
 milliseconds request_timeout() {
   const char* seconds = std::getenv("MLFLOW_HTTP_REQUEST_TIMEOUT");
   const long given = seconds != nullptr ? std::strtol(seconds, nullptr, 10) : 0;
-  return std::chrono::seconds(given > 0 ? given : 30);
+  return std::chrono::seconds(given > 0 ? std::min(given, kLongestTimeout)
+                                        : 30);
 }
 
 // As a shell takes it for one word.
@@ -45,10 +48,24 @@ std::string shell_word(const std::string& text) {
 }  // namespace
 
 Url mlflow_server(const std::string& tracking_uri) {
-  if (auto url = parse_url(tracking_uri)) return *std::move(url);
+  // An @ behind the host is a password's end, cut off at its "/", "?" or "#".
+  const std::size_t host = tracking_uri.find("://");
+  const bool is_torn =
+      host != std::string::npos &&
+      tracking_uri.find('@',
+                        std::min(tracking_uri.find_first_of("/?#", host + 3),
+                                 tracking_uri.size())) != std::string::npos;
+  if (auto url = parse_url(tracking_uri); url && !is_torn) {
+    return *std::move(url);
+  }
   const auto scheme = tracking_uri.substr(0, tracking_uri.find(':'));
   std::string tip = "give the address of a server: http://127.0.0.1:5000";
-  if (scheme == "sqlite" || scheme == "postgresql" || scheme == "mysql") {
+  if (is_torn) {
+    tip =
+        "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead, or "
+        "write the password's / ? # and @ as %2F %3F %23 and %40";
+  } else if (scheme == "sqlite" || scheme == "postgresql" ||
+             scheme == "mysql") {
     tip =
         "start a server on that database, mlflow server "
         "--backend-store-uri URI, and give its address";
@@ -62,7 +79,7 @@ Url mlflow_server(const std::string& tracking_uri) {
   }
   throw ConfigError({.where = "MLflowLogger",
                      .what = "the tracking URI is no address of a server",
-                     .got = "\"" + without_userinfo(tracking_uri) + "\"",
+                     .got = "\"" + shown_address(tracking_uri) + "\"",
                      .expected = "http:// or https://",
                      .tip = tip});
 }
@@ -86,12 +103,8 @@ MlflowSession::MlflowSession(Journal& journal,
 
 void MlflowSession::start() {
   if (sender_ == nullptr || thread_.joinable()) return;
-  // Signals are for the other threads.
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const BlockedSignals blocked;
   thread_ = std::thread([this] { run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 MlflowSession::~MlflowSession() {

@@ -2,6 +2,8 @@
 
 #include <torchbolt/core/files.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <random>
 #include <system_error>
@@ -10,6 +12,11 @@
 #include "core/file_error.h"
 
 namespace bolt::detail {
+namespace {
+
+constexpr std::size_t kMostExtension = 16;
+
+}  // namespace
 
 std::string random_name() {
   std::random_device device;
@@ -24,15 +31,21 @@ std::string random_name() {
 
 std::string Staging::new_file(const std::string& extension) const {
   make_directories(folder_ / "mlflow_files");
-  return "mlflow_files/" + random_name() + extension;
+  const bool plain = extension.size() <= kMostExtension &&
+                     std::ranges::all_of(extension, [](unsigned char c) {
+                       return c == '.' || (c < 0x80 && std::isalnum(c));
+                     });
+  return "mlflow_files/" + random_name() + (plain ? extension : "");
 }
 
 std::string Staging::keep_copy(const std::filesystem::path& file) const {
   const std::string kept = new_file(file.extension().string());
   std::error_code error;
   std::filesystem::copy_file(file, folder_ / kept, error);
-  if (error) fail_with("can't keep a copy", file, error.value());
-  return kept;
+  if (!error) return kept;
+  std::error_code ignored;
+  std::filesystem::remove(folder_ / kept, ignored);
+  fail_with("can't keep a copy", file, error.value());
 }
 
 std::string Staging::keep_link(const std::filesystem::path& file) const {

@@ -15,7 +15,8 @@ class Staging {
  public:
   explicit Staging(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  /// Keeps a copy of a file. Its path, relative to the folder. Throws Error.
+  /// Keeps a copy of a file. Its path, relative to the folder. Throws Error,
+  /// and keeps no part of it.
   std::string keep_copy(const std::filesystem::path& file) const;
   /// The same for a file that is never changed, only removed or replaced: a
   /// second name for its content, where that can be.

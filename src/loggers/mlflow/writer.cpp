@@ -20,7 +20,9 @@ MlflowWriter::MlflowWriter(const std::filesystem::path& folder,
       journal(mlflow_journal(folder)),
       records(journal, std::move(prefix), std::move(on_change)),
       staging(folder),
-      session(journal, folder, std::move(server)) {}
+      session(journal, folder, std::move(server)) {
+  limit_progress(folder, journal.size());
+}
 
 void MlflowWriter::write(const MetricRow& row) { records.metrics(row); }
 

@@ -11,6 +11,8 @@
 #include <random>
 #include <sstream>
 
+#include "loggers/http/url.h"
+
 namespace bolt::detail::wandb {
 namespace {
 
@@ -212,7 +214,10 @@ std::vector<std::string> harmless(const std::vector<std::string>& args,
       out.push_back(arg.substr(0, equals) + "=***");
       hide = false;
     } else {
-      out.push_back(without(secrets, arg));
+      // Addresses may hold a name and a password.
+      out.push_back(without(secrets, arg.find("://") == std::string::npos
+                                         ? arg
+                                         : shown_address(arg)));
       hide = flag && equals == std::string::npos && names_a_secret(arg);
     }
   }
