@@ -83,6 +83,19 @@ TEST(FullDisk, AStrictLoggerEndsTheRun) {
                            {"metrics.jsonl", "can't write"}));
 }
 
+TEST(FullDisk, ManyFilesAreNotAsManyMessages) {
+  const testing::LogCapture log;
+  const TempDir dir;
+  JSONLLogger lines({.save_dir = dir.path(), .name = "jsonl"});
+  testing::FullDisk full(0);
+  for (int64_t step = 0; step < 100; ++step) {
+    lines.log_figure("plot", {.bytes = "<svg/>", .format = "svg"}, step);
+  }
+  lines.finalize(LoggerStatus::kSuccess);
+  EXPECT_LT(log.count("[JSONLLogger]"), 10);
+  EXPECT_EQ(log.count("100 of what was logged are lost"), 1);
+}
+
 TEST(FullDisk, WithoutAnyRoomNoFilesPileUp) {
   const testing::LogCapture log;
   const TempDir dir;
