@@ -33,6 +33,12 @@ void FileLogger::start() {
   if (run_->started) return;
   const bool used = run_->folder.claim();
   make_directories(run_->path());
+  run_->lock = detail::PathLock::shared(run_->folder.path());
+  if (!run_->lock->is_held()) {
+    log_warning("[" + run_->who + "] another process writes to the folder " +
+                run_->folder.path().string() +
+                " too; without a version each run gets one of its own");
+  }
   run_->started = true;
   run_->queue.post([writer = run_->writer, path = run_->path(), used] {
     writer->open(path, used);
@@ -78,10 +84,17 @@ bool FileLogger::resume(const State& state) {
   if (!same || position == nullptr || position->is_none()) return false;
   const std::string before = folder.version();
   folder.use(saved);
-  if (!run_->writer->can_resume(*position, run_->path())) {
+  auto lock = detail::PathLock::shared(folder.path());
+  const bool whole = run_->writer->can_resume(*position, run_->path());
+  if (!whole || !lock->is_held()) {
+    if (whole) {
+      log_warning("[" + run_->who + "] another process writes to the folder " +
+                  folder.path().string() + ", so this run doesn't go on there");
+    }
     folder.use(before);
     return false;
   }
+  run_->lock = std::move(lock);
   run_->started = true;
   run_->queue.post([writer = run_->writer, own = position->clone(),
                     path = run_->path()] { writer->resume(own, path); });

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "loggers/log_queue.h"
+#include "loggers/path_lock.h"
 #include "loggers/run_folder.h"
 
 namespace bolt::detail {
@@ -64,6 +65,8 @@ class FileRun {
   const std::string sub_dir;
   const std::shared_ptr<RunWriter> writer;
   bool started = false;
+  // Of the folder, while this run may write to it.
+  std::shared_ptr<const PathLock> lock{};
   LogQueue queue;
 };
 

@@ -59,7 +59,8 @@ class NameCache {
   std::size_t next_ = 0;
 };
 
-// Says each cause once a minute.
+// Says each cause once a minute, and no more than a few in that time: on a full
+// disk each picture, which is a file of its own, would be one.
 class Complaints {
  public:
   void add(const std::string& who, const std::string& what) {
@@ -68,6 +69,11 @@ class Complaints {
     const auto [known, fresh] = said_.try_emplace(what, now);
     if (!fresh && now - known->second < std::chrono::minutes(1)) return;
     known->second = now;
+    if (now - since_ >= std::chrono::minutes(1)) {
+      since_ = now;
+      count_ = 0;
+    }
+    if (++count_ > kMostAMinute) return;
     log_message(LogLevel::kError, "[" + who + "] " + what +
                                       " (training goes on without what can't "
                                       "be written)");
@@ -75,7 +81,10 @@ class Complaints {
 
  private:
   static constexpr std::size_t kMost = 50;
+  static constexpr int kMostAMinute = 5;
   std::map<std::string, Time> said_{};
+  Time since_{};
+  int count_ = 0;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cctype>
 #include <charconv>
 #include <cstdlib>
+#include <limits>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -86,7 +87,10 @@ int64_t RunFolder::next_number() const {
     int64_t n = 0;
     const char* end = folder.data() + folder.size();
     const auto read = std::from_chars(folder.data() + kVersion.size(), end, n);
-    if (read.ec == std::errc() && read.ptr == end) next = std::max(next, n + 1);
+    if (read.ec == std::errc() && read.ptr == end &&
+        n < std::numeric_limits<int64_t>::max()) {
+      next = std::max(next, n + 1);
+    }
   }
   return next;
 }

@@ -16,10 +16,12 @@
 #include "loggers/tensorboard/module_graph.h"
 #include "loggers/tensorboard/pr_curve.h"
 #include "loggers/tensorboard/writer.h"
+#include "loggers/utf8_text.h"
 
 namespace bolt {
 namespace {
 
+using detail::as_utf8;
 using detail::EventPlugin;
 using detail::EventTime;
 using detail::EventWriter;
@@ -70,7 +72,7 @@ void add_texts(EventWriter& writer, const std::string& tag, EventTime time,
 std::vector<std::string> cells_of(const Table& table) {
   std::vector<std::string> cells;
   for (const Table::Column& column : table.columns()) {
-    cells.push_back("**" + column.name + "**");
+    cells.push_back("**" + as_utf8(column.name) + "**");
   }
   std::vector<at::Tensor> numbers;
   for (const Table::Column& column : table.columns()) {
@@ -81,7 +83,7 @@ std::vector<std::string> cells_of(const Table& table) {
     for (std::size_t k = 0; k < numbers.size(); ++k) {
       if (!numbers[k].defined()) {
         const auto& texts = std::get<1>(table.columns()[k].values);
-        cells.push_back(texts[static_cast<std::size_t>(row)]);
+        cells.push_back(as_utf8(texts[static_cast<std::size_t>(row)]));
       } else if (numbers[k].scalar_type() == at::kLong) {
         cells.push_back(std::to_string(numbers[k][row].item<int64_t>()));
       } else {
@@ -111,14 +113,13 @@ void TensorBoardLogger::log_histogram(std::string_view name,
                                       const Histogram& histogram,
                                       int64_t step) {
   start();
-  run().queue.offer(
-      kSmall + 16 * histogram.limits.size(),
-      [writer = writer_of(run()), tag = std::string(name), histogram,
-       time = EventTime{detail::wall_time_now(), step}] {
-        writer->add(time, [&](std::string& summary) {
-          detail::add_histogram(summary, tag, histogram);
-        });
-      });
+  run().queue.offer(kSmall + 16 * histogram.limits.size(),
+                    [writer = writer_of(run()), tag = as_utf8(name), histogram,
+                     time = EventTime{detail::wall_time_now(), step}] {
+                      writer->add(time, [&](std::string& summary) {
+                        detail::add_histogram(summary, tag, histogram);
+                      });
+                    });
 }
 
 void TensorBoardLogger::log_image(std::string_view name,
@@ -126,7 +127,7 @@ void TensorBoardLogger::log_image(std::string_view name,
   start();
   PendingTensor pending(image);
   const std::size_t bytes = kSmall + pending.nbytes();
-  run().queue.offer(bytes, [writer = writer_of(run()), tag = std::string(name),
+  run().queue.offer(bytes, [writer = writer_of(run()), tag = as_utf8(name),
                             pending = std::move(pending),
                             time = EventTime{detail::wall_time_now(), step}] {
     const at::Tensor pixels = pending.read();
@@ -146,7 +147,7 @@ void TensorBoardLogger::log_figure(std::string_view name, const Figure& figure,
   start();
   run().queue.offer(
       kSmall + figure.bytes.size(),
-      [writer = writer_of(run()), tag = std::string(name), bytes = figure.bytes,
+      [writer = writer_of(run()), tag = as_utf8(name), bytes = figure.bytes,
        time = EventTime{detail::wall_time_now(), step}] {
         // Readers look at the picture for its size.
         add_pictures(*writer, tag, time, {bytes}, 0, 0);
@@ -156,12 +157,12 @@ void TensorBoardLogger::log_figure(std::string_view name, const Figure& figure,
 void TensorBoardLogger::log_text(std::string_view name, std::string_view text,
                                  int64_t step) {
   start();
-  run().queue.offer(kSmall + text.size(),
-                    [writer = writer_of(run()), tag = std::string(name),
-                     text = std::string(text),
-                     time = EventTime{detail::wall_time_now(), step}] {
-                      add_texts(*writer, tag, time, {&text, 1}, {});
-                    });
+  run().queue.offer(
+      kSmall + text.size(),
+      [writer = writer_of(run()), tag = as_utf8(name), text = as_utf8(text),
+       time = EventTime{detail::wall_time_now(), step}] {
+        add_texts(*writer, tag, time, {&text, 1}, {});
+      });
 }
 
 void TensorBoardLogger::log_table(std::string_view name, const Table& table,
@@ -173,7 +174,7 @@ void TensorBoardLogger::log_table(std::string_view name, const Table& table,
   std::vector<std::string> cells = cells_of(table);
   std::size_t bytes = kSmall;
   for (const std::string& cell : cells) bytes += cell.size();
-  run().queue.offer(bytes, [writer = writer_of(run()), tag = std::string(name),
+  run().queue.offer(bytes, [writer = writer_of(run()), tag = as_utf8(name),
                             shape, cells = std::move(cells),
                             time = EventTime{detail::wall_time_now(), step}] {
     add_texts(*writer, tag, time, cells, shape);
@@ -219,7 +220,7 @@ void TensorBoardLogger::log_pr_curve(std::string_view name,
   start();
   PendingTensor is(labels), given(scores);
   run().queue.offer(kSmall + is.nbytes() + given.nbytes(),
-                    [writer = writer_of(run()), tag = std::string(name),
+                    [writer = writer_of(run()), tag = as_utf8(name),
                      is = std::move(is), given = std::move(given), thresholds,
                      time = EventTime{detail::wall_time_now(), step}] {
                       const EventPlugin plugin{
@@ -274,7 +275,7 @@ void TensorBoardLogger::log_embedding(std::string_view name,
   start();
   PendingTensor points(vectors), pictures(images);
   run().queue.offer(kSmall + points.nbytes() + pictures.nbytes(),
-                    [writer = writer_of(run()), tag = std::string(name),
+                    [writer = writer_of(run()), tag = as_utf8(name),
                      points = std::move(points), pictures = std::move(pictures),
                      step, labels = options.labels] {
                       detail::write_embedding(writer->folder(), tag, step,

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <exception>
 #include <map>
 #include <system_error>
@@ -15,6 +16,7 @@
 #include <utility>
 
 #include "loggers/log_queue.h"
+#include "loggers/path_lock.h"
 #include "loggers/pending_tensor.h"
 #include "loggers/wandb/run_writer.h"
 #include "loggers/wandb/settings.h"
@@ -61,6 +63,7 @@ struct WandbLogger::Impl {
   wandb::RunInfo run_info() const;
   void check_resume(bool known) const;
   void choose_id();
+  std::size_t bring_to_disk();
   void finish();
   void look_at(const CheckpointCallback& callback);
   void upload_models();
@@ -212,6 +215,17 @@ void WandbLogger::Impl::use(std::shared_ptr<wandb::RunWriter> with) {
   process = ::getpid();
 }
 
+// How many records can't be written.
+std::size_t WandbLogger::Impl::bring_to_disk() {
+  queue->flush();
+  const auto left = std::make_shared<std::size_t>(0);
+  queue->post([to = writer, left] {
+    *left = to->unwritten();
+    if (*left == 0) to->sync();
+  });
+  return queue->finish() ? *left : 0;
+}
+
 void WandbLogger::Impl::finish() {
   if (writer == nullptr) return;
   if (process != ::getpid()) {
@@ -235,8 +249,15 @@ void WandbLogger::Impl::finish() {
   // same.
   attempt([&] { queue->flush(); });
   attempt([&] { queue->post([to = writer, code] { to->exit(code); }); });
-  attempt([&] { queue->finish(); });
+  std::size_t left = 0;
+  attempt([&] { left = bring_to_disk(); });
   const wandb::RunDir& dir = writer->dir();
+  if (left > 0) {
+    log_message(LogLevel::kError, "[" + std::string(kWho) + "] " +
+                                      std::to_string(left) + " records of " +
+                                      dir.log().string() +
+                                      " are not written: see above");
+  }
   if (uploader == nullptr) {
     say("the run is recorded; to upload it: " + wandb::sync_command(dir));
   } else if (!uploader->finish(options.finish_timeout)) {
@@ -415,6 +436,11 @@ bool WandbLogger::resume(const State& state) {
   std::error_code error;
   if (!std::filesystem::exists(dir.log(), error)) return false;
   if (own.writer != nullptr) finish();
+  if (!detail::PathLock(dir.log()).is_held()) {
+    log_warning("[" + std::string(kWho) + "] another process writes to " +
+                dir.log().string() + ", so this run doesn't go on there");
+    return false;
+  }
   own.id = id;
   if (dir.was_sent()) return true;  // start() begins one more log of the run
   own.place = Impl::Place{
@@ -441,8 +467,7 @@ void WandbLogger::finalize(LoggerStatus status) {
   impl_->exit_code = status == LoggerStatus::kFailed ? 1 : 0;
   if (impl_->writer == nullptr) return;
   if (status == LoggerStatus::kSuccess) impl_->upload_models();
-  impl_->queue->post([to = impl_->writer] { to->sync(); });
-  impl_->queue->finish();
+  impl_->bring_to_disk();
 }
 
 void WandbLogger::finish() { impl_->finish(); }

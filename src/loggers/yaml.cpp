@@ -2,27 +2,60 @@
 
 #include <torchbolt/core/number.h>
 
+#include <cctype>
 #include <cmath>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include "loggers/utf8_text.h"
 
 namespace bolt::detail {
 namespace {
 
+std::string hex(char byte) {
+  constexpr const char* kHex = "0123456789abcdef";
+  return {kHex[(byte >> 4) & 0xf], kHex[byte & 0xf]};
+}
+
+// What readers refuse, or take for the end of a line, though it is UTF-8.
+struct Escape {
+  std::string text{};
+  std::size_t bytes = 0;
+};
+std::optional<Escape> escape_at(std::string_view text) {
+  const auto begins = [&](std::string_view with) {
+    return text.starts_with(with);
+  };
+  // U+0080 to U+009F
+  if (begins("\xc2") && (text[1] & 0xe0) == 0x80) {
+    return Escape{"\\x" + hex(text[1]), 2};
+  }
+  if (begins("\xe2\x80\xa8")) return Escape{"\\u2028", 3};
+  if (begins("\xe2\x80\xa9")) return Escape{"\\u2029", 3};
+  if (begins("\xef\xbf\xbe")) return Escape{"\\ufffe", 3};
+  if (begins("\xef\xbf\xbf")) return Escape{"\\uffff", 3};
+  return {};
+}
+
 // Double quotes are the one YAML style that can hold every text.
-std::string quoted(const std::string& text) {
+std::string quoted(const std::string& any) {
+  const std::string text = as_utf8(any);
   std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
+  for (std::size_t k = 0; k < text.size(); ++k) {
+    const char c = text[k];
+    if (const auto escape = escape_at(std::string_view(text).substr(k))) {
+      out += escape->text;
+      k += escape->bytes - 1;
+    } else if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
     } else if (c == '\n') {
       out += "\\n";
     } else if (c == '\t') {
       out += "\\t";
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      constexpr const char* kHex = "0123456789abcdef";
-      out += "\\x";
-      out += kHex[(c >> 4) & 0xf];
-      out += kHex[c & 0xf];
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      out += "\\x" + hex(c);
     } else {
       out += c;
     }

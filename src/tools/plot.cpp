@@ -4,13 +4,16 @@
 #include <fnmatch.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/files.h>
+#include <torchbolt/core/log.h>
 #include <torchbolt/data/png.h>
 #include <torchbolt/loggers/logged_metrics.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cstddef>
 #include <map>
 #include <set>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -71,6 +74,21 @@ std::vector<fs::path> runs_in(const fs::path& path) {
   return found.empty() ? std::vector<fs::path>{path} : found;
 }
 
+// Of the runs of a folder, one that can't be read is left out; all of them
+// can't be.
+void add_runs(const fs::path& path, std::vector<Run>& runs) {
+  const std::vector<fs::path> found = runs_in(path);
+  std::size_t wrong = 0;
+  for (const fs::path& run : found) {
+    try {
+      runs.push_back({.path = run, .metrics = read_logged_metrics(run)});
+    } catch (const Error& error) {
+      if (++wrong == found.size()) throw;
+      log_warning("[plot] a run is left out: " + std::string(error.what()));
+    }
+  }
+}
+
 // As much of the paths' ends as tells them apart.
 void name_runs(std::vector<Run>& runs) {
   std::vector<fs::path> left;
@@ -110,6 +128,16 @@ ui::Curve curve_of(const std::string& label, const LoggedMetric& metric) {
 
 [[noreturn]] void refuse(const PlotOptions& options,
                          const std::set<std::string>& names) {
+  if (names.empty()) {
+    std::string paths;
+    for (const auto& path : options.runs) {
+      paths += (paths.empty() ? "" : ", ") + path.string();
+    }
+    throw ConfigError({.where = "plot",
+                       .what = "there is nothing to draw yet: no metric was "
+                               "logged",
+                       .got = paths});
+  }
   std::string known;
   for (const std::string& name : names) {
     known += (known.empty() ? "" : ", ") + name;
@@ -128,11 +156,7 @@ ui::Curve curve_of(const std::string& label, const LoggedMetric& metric) {
 
 std::vector<ui::Chart> plot_charts(const PlotOptions& options) {
   std::vector<Run> runs;
-  for (const auto& path : options.runs) {
-    for (const auto& run : runs_in(path)) {
-      runs.push_back({.path = run, .metrics = read_logged_metrics(run)});
-    }
-  }
+  for (const auto& path : options.runs) add_runs(path, runs);
   name_runs(runs);
   std::set<std::string> names;
   for (const Run& run : runs) {

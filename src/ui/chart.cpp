@@ -5,7 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <limits>
+#include <string>
 #include <utility>
 
 #include "ui/axis.h"
@@ -71,12 +71,12 @@ void draw_panel(Canvas& canvas, const Chart& chart, const Labels& labels,
   const Box box{whole.left + kTickRoom, whole.top + 2.2 * kTextSize,
                 whole.width - kTickRoom - kTextSize,
                 whole.height - 4.2 * kTextSize};
-  const Axis x(xs_of(chart), static_cast<int>(box.width / 90));
-  const Axis y(ys_of(chart), static_cast<int>(box.height / 35), chart.log_y);
-  canvas.text(
-      {box.left, whole.top + kTitleSize},
-      cut(chart.title, static_cast<int>(box.width / (0.6 * kTitleSize))),
-      Anchor::kStart, kTitleSize, kBlack);
+  const Plot plot(chart, static_cast<int>(box.height / 35));
+  const Axis x = plot.x_axis(static_cast<int>(box.width / 90));
+  const Axis& y = plot.y;
+  canvas.text({box.left, whole.top + kTitleSize},
+              cut(plot.title, static_cast<int>(box.width / (0.6 * kTitleSize))),
+              Anchor::kStart, kTitleSize, kBlack);
   for (const double tick : y.ticks()) {
     const double at = box.top + (1 - y.place(tick)) * box.height;
     canvas.line({{box.left, at}, {box.left + box.width, at}}, kPale, 1);
@@ -87,8 +87,11 @@ void draw_panel(Canvas& canvas, const Chart& chart, const Labels& labels,
     const double at = box.left + x.place(tick) * box.width;
     canvas.line({{at, box.top + box.height}, {at, box.top + box.height + 4}},
                 kGrey, 1);
-    canvas.text({at, box.top + box.height + 1.6 * kTextSize}, x.label(tick),
-                Anchor::kMiddle, kTextSize, kGrey);
+    const std::string label = x.label(tick);
+    const double half = 0.35 * kTextSize * static_cast<double>(label.size());
+    canvas.text({std::min(at, whole.left + whole.width - half),
+                 box.top + box.height + 1.6 * kTextSize},
+                label, Anchor::kMiddle, kTextSize, kGrey);
   }
   canvas.line({{box.left, box.top + box.height},
                {box.left + box.width, box.top + box.height}},
@@ -101,9 +104,8 @@ void draw_panel(Canvas& canvas, const Chart& chart, const Labels& labels,
       draw_curve(canvas, box, x, y, curve, mixed(ink_of(curve), 0.7), 1);
     }
   }
-  for (const Curve& curve : chart.curves) {
-    draw_curve(canvas, box, x, y, smooth_curve(curve, chart.smooth),
-               ink_of(curve), 1.8);
+  for (const Curve& curve : plot.curves) {
+    draw_curve(canvas, box, x, y, curve, ink_of(curve), 1.8);
   }
 }
 
@@ -126,8 +128,7 @@ struct Page {
     double x = kGap;
     double y = kGap;
     for (std::size_t k = 0; k < labels.count(); ++k) {
-      const double needed =
-          32 + 0.65 * kTextSize * static_cast<double>(labels[k].size());
+      const double needed = 32 + 0.65 * kTextSize * columns_of(labels[k]);
       if (x > kGap && x + needed > width) {
         x = kGap;
         y += kLegendLine;
@@ -186,18 +187,6 @@ std::size_t Labels::number_of(const std::string& label) const {
                                   names_.begin());
 }
 
-std::vector<const std::vector<double>*> xs_of(const Chart& chart) {
-  std::vector<const std::vector<double>*> lists;
-  for (const Curve& curve : chart.curves) lists.push_back(&curve.x);
-  return lists;
-}
-
-std::vector<const std::vector<double>*> ys_of(const Chart& chart) {
-  std::vector<const std::vector<double>*> lists;
-  for (const Curve& curve : chart.curves) lists.push_back(&curve.y);
-  return lists;
-}
-
 std::vector<double> smoothed(const std::vector<double>& values, double weight) {
   std::vector<double> out;
   out.reserve(values.size());
@@ -215,9 +204,49 @@ std::vector<double> smoothed(const std::vector<double>& values, double weight) {
   return out;
 }
 
-Curve smooth_curve(const Curve& curve, double weight) {
-  if (weight <= 0) return curve;
-  return {curve.label, curve.x, smoothed(curve.y, weight)};
+namespace {
+
+std::vector<Curve> smooth_curves(const Chart& chart) {
+  std::vector<Curve> curves = chart.curves;
+  if (chart.smooth <= 0) return curves;
+  for (Curve& curve : curves) curve.y = smoothed(curve.y, chart.smooth);
+  return curves;
+}
+
+std::vector<const std::vector<double>*> lists_of(
+    const std::vector<Curve>& curves, std::vector<double> Curve::* side) {
+  std::vector<const std::vector<double>*> lists;
+  for (const Curve& curve : curves) lists.push_back(&(curve.*side));
+  return lists;
+}
+
+// Both the values and the smoothed ones: on a logarithmic axis these may be
+// less than any of those.
+std::vector<const std::vector<double>*> ys_of(const Chart& chart,
+                                              const std::vector<Curve>& also) {
+  auto lists = lists_of(chart.curves, &Curve::y);
+  const auto more = lists_of(also, &Curve::y);
+  lists.insert(lists.end(), more.begin(), more.end());
+  return lists;
+}
+
+}  // namespace
+
+Plot::Plot(const Chart& chart, int y_ticks)
+    : curves(smooth_curves(chart)),
+      y(ys_of(chart, curves), y_ticks, chart.log_y),
+      title(chart.title) {
+  const Axis x = x_axis(2);
+  const bool seen = std::ranges::any_of(chart.curves, [&](const Curve& curve) {
+    return !spots_of(curve, x, y, 1).empty();
+  });
+  if (!seen) {
+    title += chart.log_y ? " (no positive value)" : " (no finite value)";
+  }
+}
+
+Axis Plot::x_axis(int ticks) const {
+  return {lists_of(curves, &Curve::x), ticks};
 }
 
 // Of many points in one column of pixels, those that leave a mark: the first,

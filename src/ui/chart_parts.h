@@ -37,12 +37,16 @@ struct Spot {
 std::vector<Spot> spots_of(const Curve& curve, const Axis& x, const Axis& y,
                            int columns);
 
-Curve smooth_curve(const Curve& curve, double weight);
+/// A chart with its smoothed curves, and the axes that show both.
+struct Plot {
+  /// About so many of y's ticks are named.
+  Plot(const Chart& chart, int y_ticks);
+  Axis x_axis(int ticks) const;
 
-/// All values of a chart's curves.
-/// @{
-std::vector<const std::vector<double>*> xs_of(const Chart& chart);
-std::vector<const std::vector<double>*> ys_of(const Chart& chart);
-/// @}
+  std::vector<Curve> curves{};
+  Axis y;
+  /// The chart's title, and where nothing can be seen, that it is so.
+  std::string title{};
+};
 
 }  // namespace bolt::ui

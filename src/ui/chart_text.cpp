@@ -135,41 +135,56 @@ std::string tick_line(const Axis& x, int margin, int columns) {
   return line;
 }
 
-std::string legend(const Labels& labels, const Style& style) {
-  std::string text;
+// Labels beside each other as long as there is room.
+std::vector<std::string> legend(const Labels& labels, int width,
+                                const Style& style) {
+  constexpr int kSpace = 3;
+  std::vector<std::string> lines(1);
+  int used = 0;
   for (std::size_t k = 0; k < labels.count(); ++k) {
     const std::string mark =
         style.unicode ? "━━" : std::string(1, kMarks[k % kMarks.size()]);
-    text += (k == 0 ? "" : "   ") + painted(mark, colour_of(k), style) + " " +
-            clean(labels[k], style.unicode);
+    const int before = columns_of(mark) + 1;
+    const std::string label =
+        cut(clean(labels[k], style.unicode), width - before, style.unicode);
+    const int needed = before + columns_of(label);
+    if (used > 0 && used + kSpace + needed > width) {
+      lines.emplace_back();
+      used = 0;
+    }
+    if (used > 0) lines.back() += repeated(" ", kSpace);
+    lines.back() += painted(mark, colour_of(k), style) + " " + label;
+    used += (used > 0 ? kSpace : 0) + needed;
   }
-  return text;
+  return lines;
 }
 
 void add_chart(std::vector<std::string>& lines, const Chart& chart,
                const Labels& labels, int width, int height,
                const Style& style) {
   const int rows = std::max(height - 3, kLowest);  // title, axis, its ticks
-  const Axis y(ys_of(chart), rows / 2, chart.log_y);
+  const Plot plot(chart, rows / 2);
+  const Axis& y = plot.y;
   std::vector<std::string> names(static_cast<std::size_t>(rows));
   int margin = 0;
   for (const double tick : y.ticks()) {
     const auto row =
         static_cast<std::size_t>(std::lround((1 - y.place(tick)) * (rows - 1)));
-    names[row] = y.label(tick);
+    names[row] =
+        cut(y.label(tick), std::max(width - kNarrowest - 1, 0), style.unicode);
     margin = std::max(margin, columns_of(names[row]));
   }
   const int columns = std::max(width - margin - 1, kNarrowest);
-  const Axis x(xs_of(chart), std::max(columns / 12, 2));
+  const Axis x = plot.x_axis(std::max(columns / 12, 2));
   Dots dots(columns, rows, style.unicode);
-  for (const Curve& curve : chart.curves) {
-    dots.draw(spots_of(smooth_curve(curve, chart.smooth), x, y, dots.width()),
+  for (const Curve& curve : plot.curves) {
+    dots.draw(spots_of(curve, x, y, dots.width()),
               labels.number_of(curve.label));
   }
   const std::string space(static_cast<std::size_t>(margin), ' ');
   lines.push_back(
       space + " " +
-      cut(clean(chart.title, style.unicode), columns, style.unicode));
+      cut(clean(plot.title, style.unicode), columns, style.unicode));
   const char* side = style.unicode ? "│" : "|";
   const char* tooth = style.unicode ? "┤" : "+";
   for (int row = 0; row < rows; ++row) {
@@ -192,7 +207,7 @@ std::vector<std::string> draw_charts(const std::vector<Chart>& charts,
                                      const Style& style) {
   std::vector<std::string> lines;
   const Labels labels(charts);
-  if (labels.count() > 1) lines.push_back(legend(labels, style));
+  if (labels.count() > 1) lines = legend(labels, width, style);
   for (const Chart& chart : charts) {
     if (!lines.empty()) lines.emplace_back();
     add_chart(lines, chart, labels, width, height, style);

@@ -3,13 +3,12 @@
 
 usage: check_tensorboard.py PROGRAM WORK_FOLDER
 """
-import contextlib, json, math, pathlib, re, shutil, struct, subprocess, sys, time, urllib.parse, urllib.request
+import json, math, pathlib, re, shutil, struct, subprocess, sys
 
 import numpy
 from PIL import Image
 
-LONGEST = 120  # seconds that anything may take
-
+from tensorboard_server import LONGEST, Server, wait_for
 
 def f32(value):
     return struct.unpack("<f", struct.pack("<f", float(value)))[0]
@@ -17,60 +16,6 @@ def f32(value):
 
 def same(a, b):
     return (math.isnan(a) and math.isnan(b)) or a == b
-
-
-class Server:
-    """A server on a free port of this machine, until the end of the `with`."""
-
-    def __init__(self, logdir, fast):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tensorboard.main", "--logdir", logdir, "--host", "127.0.0.1", "--port", "0",
-             f"--load_fast={'true' if fast else 'false'}", "--reload_interval", "1"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.output = []
-
-    def __enter__(self):
-        for line in self.process.stdout:
-            self.output.append(line)
-            found = re.search(r"http://127\.0\.0\.1:\d+", line)
-            if found:
-                self.url = found.group(0)
-                return self
-        sys.exit("the server didn't start: " + "".join(self.output))
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        try:
-            rest, _ = self.process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            rest, _ = self.process.communicate()
-        self.output.append(rest)
-
-    def bytes(self, path, body=None, **query):
-        url = f"{self.url}/data/{path}" + ("?" + urllib.parse.urlencode(query) if query else "")
-        data = json.dumps(body).encode() if body is not None else None
-        headers = {"Content-Type": "application/json"} if data else {}
-        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=30) as reply:
-            return reply.read()
-
-    def json(self, path, body=None, **query):
-        return json.loads(self.bytes(path, body, **query))
-
-    def scalars(self, run, tag):
-        return [(step, float(value)) for _, step, value in
-                self.json("plugin/scalars/scalars", run=run, tag=tag)]
-
-
-def wait_for(what, ask):
-    until = time.monotonic() + LONGEST
-    while True:
-        with contextlib.suppress(urllib.error.HTTPError, KeyError):
-            if ask():
-                return
-        if time.monotonic() > until:
-            sys.exit(f"{what} didn't come")
-        time.sleep(0.2)  # between two questions
 
 
 def check_scalars(server, run, expected):
@@ -180,6 +125,32 @@ def check_projector(server, run):
     assert server.bytes("plugin/projector/metadata", run=run, name=name).decode().split() == ["a", "b", "c", "d"]
 
 
+def check_odd(server):
+    run, none = "odd", "\ufffd"
+    tags = server.json("plugin/scalars/tags")[run]
+    assert set(tags) >= {"a" + none, "line\nbreak", "日本/größe", "/b/", "score" + none}, tags
+    assert server.scalars(run, "日本/größe") == [(-1, 3)]
+    histograms = {tag: server.json("plugin/histograms/histograms", run=run, tag=tag)
+                  for tag in server.json("plugin/histograms/tags")[run]}
+    assert set(histograms) == {"empty", "nan", "inf", "none", "one"}
+    for tag, count in {"empty": 0, "nan": 0, "inf": 2, "none": 0, "one": 5}.items():
+        (_, step, bins), = histograms[tag]
+        assert step == 0 and sum(n for _, _, n in bins) == count, (tag, bins)
+    texts = {tag: server.json("plugin/text/text", run=run, tag=tag)[0]["text"] for tag in server.json("plugin/text/tags")[run]}
+    assert set(texts) == {"text" + none, "nothing"} and "xxx" in texts["text" + none], texts.keys()
+    assert set(server.json("plugin/images/tags")[run]) == {"rgba" + none, "grey"}
+    (_, picture), = pictures(server, run, "rgba" + none)
+    assert picture.shape == (4, 6, 4)
+    request = {"experimentName": "", "allowedStatuses": ["STATUS_SUCCESS", "STATUS_UNKNOWN", "STATUS_FAILURE"],
+               "startIndex": 0, "sliceSize": 10, "colParams": [{"metric": {"group": "", "tag": "score" + none}}]}
+    groups = server.json("plugin/hparams/session_groups", request)["sessionGroups"]
+    assert any(g["hparams"].get("k" + none) == "v" + none + "\n\"x\" # \u2028" for g in groups), groups
+    info = server.json("plugin/projector/info", run=run)
+    point, = info["embeddings"]
+    labels = server.bytes("plugin/projector/metadata", run=run, name=point["tensorName"]).decode()
+    assert labels.splitlines() == ["x" + none, "y z"], labels
+
+
 program, work = sys.argv[1], pathlib.Path(sys.argv[2])
 shutil.rmtree(work, ignore_errors=True)
 work.mkdir(parents=True)
@@ -204,9 +175,16 @@ for fast in (True, False):
         check_projector(server, run)
         # 0 to 99, and on from 80 to 119: no step is lost or there twice.
         check_scalars(server, "resumed", {"loss": [(step, 0.01 * step) for step in range(120)]})
-    complaints = [line for line in server.output if "DataLoss" in line or "crc" in line.lower() or "Traceback" in line]
-    assert not complaints, complaints
+    assert not server.complaints(), server.output
     print(f"load_fast={fast}: all is served")
+
+for fast in (True, False):
+    with Server(work / "odd", fast) as server:
+        wait_for("the odd run", lambda: len(server.json("plugin/histograms/tags")["odd"]) == 5 and
+                 "nothing" in server.json("plugin/text/tags")["odd"] and "grey" in server.json("plugin/images/tags")["odd"])
+        check_odd(server)
+    assert not server.complaints(), server.output
+    print(f"load_fast={fast}: what is odd is served too")
 
 # A server that has read the steps already, of a run that goes on from an earlier one.
 for fast in (True, False):

@@ -4,12 +4,13 @@ loopback.
 
 usage: check_wandb.py WANDB_RUN_PROGRAM WORK_FOLDER TAGS_HEADER
 """
-import base64, hashlib, json, math, os, pathlib, random, re, shutil, signal, struct, subprocess, sys, time, zlib
+import base64, hashlib, json, math, os, pathlib, random, re, shutil, signal, subprocess, sys, time
 
 import wandb
-from google.protobuf import descriptor, timestamp_pb2, unknown_fields
+from google.protobuf import timestamp_pb2
 from wandb.proto import wandb_internal_pb2 as pb
 
+from wandb_records import check_known, items, kinds, parsed, records
 from wandb_server import Server
 
 program, work, tags = sys.argv[1], pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(sys.argv[3])
@@ -20,52 +21,6 @@ KEY = "canary" + "0123456789" * 4
 ENV = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
 ENV |= {"WANDB_ERROR_REPORTING": "false", "HOME": str(work), "OMP_NUM_THREADS": "1"}
 DEADLINE = 60
-
-
-def records(data):
-    """The records of a log as far as they are whole, read by nothing of ours."""
-    assert data[:7] == b":W&B\xe1\xbe\x00", data[:7]
-    at, parts, found = 7, b"", []
-    while at < len(data):
-        if 32768 - at % 32768 < 7:
-            at += 32768 - at % 32768
-            continue
-        if len(data) - at < 7:
-            break
-        checksum, size, kind = struct.unpack("<IHB", data[at:at + 7])
-        chunk = data[at + 7:at + 7 + size]
-        if len(chunk) < size or zlib.crc32(bytes([kind]) + chunk) != checksum:
-            break
-        parts = chunk if kind in (1, 2) else parts + chunk
-        if kind in (1, 4):
-            found.append(parts)
-        at += 7 + size
-    return found
-
-
-def parsed(raw):
-    message = pb.Record()
-    message.ParseFromString(raw)
-    check_known(message)
-    return message
-
-
-def check_known(message):
-    """No field that W&B doesn't know: one of another type would be among those."""
-    assert len(unknown_fields.UnknownFieldSet(message)) == 0, message
-    for field, value in message.ListFields():
-        if field.type == descriptor.FieldDescriptor.TYPE_MESSAGE and not (
-                field.message_type.GetOptions().map_entry):
-            for part in ([value] if hasattr(value, "ListFields") else value):
-                check_known(part)
-
-
-def kinds(messages):
-    return [message.WhichOneof("record_type") for message in messages]
-
-
-def items(part):
-    return {".".join(i.nested_key) or i.key: json.loads(i.value_json) for i in part}
 
 
 def run(folder, *args, code=0, **variables):
@@ -133,7 +88,7 @@ started = messages[1].run
 assert (started.run_id, started.project, started.display_name, started.run_group, started.notes, started.job_type) == (
     "abcd1234", "proj", "a name", "group", "notes", "job") and list(started.tags) == ["x", "y"] and started.entity == ""
 assert {m.metric.name or m.metric.glob_name for m in messages if m.HasField("metric")} >= {
-    "trainer/global_step", "*", "loss", "odd\\.name\\\\/ä", "weights._type", "two.filenames"}
+    "trainer/global_step", "*", "loss", "odd.name\\/ä", "weights._type", "two.filenames"}
 assert all(m.metric.step_metric == "trainer/global_step" for m in messages if m.HasField("metric") and m.metric.options.step_sync)
 rows = [items(m.history.item) for m in messages if m.HasField("history")]
 assert [m.history.step.num for m in messages if m.HasField("history")] == list(range(10)) == [r["_step"] for r in rows]

@@ -31,9 +31,10 @@ struct Net : bolt::LightningModule<> {
 };
 
 bolt::TensorBoardLogger logger_of(const fs::path& folder,
-                                  const std::string& version) {
+                                  const std::string& version,
+                                  const std::string& name = "runs") {
   return bolt::TensorBoardLogger({.save_dir = folder,
-                                  .name = "runs",
+                                  .name = name,
                                   .version = version,
                                   .log_graph = true});
 }
@@ -137,6 +138,32 @@ void resumed(const fs::path& folder) {
   second.finalize(bolt::LoggerStatus::kSuccess);
 }
 
+// What a server may stumble over: no UTF-8, no values, no room.
+void odd(const fs::path& folder) {
+  auto logger = logger_of(folder, "odd", "odd");
+  logger.log_hyperparams(
+      bolt::State::map({{"k\xff", "v\xff\n\"x\" # \xe2\x80\xa8"},
+                        {"nan", std::nan("")},
+                        {"none", bolt::State()}}),
+      {{"score\xff", 0.5}});
+  logger.log_metrics(
+      {{"a\xff", 1}, {"line\nbreak", 2}, {"日本/größe", 3}, {"/b/", 4}}, -1);
+  logger.log_histogram("empty", bolt::histogram_of(torch::empty({0})), 0);
+  logger.log_histogram("nan", bolt::histogram_of(torch::full({3}, NAN)), 0);
+  logger.log_histogram(
+      "inf", bolt::histogram_of(torch::tensor({INFINITY, 1.0F, -1.0F})), 0);
+  logger.log_histogram("none", bolt::Histogram(), 0);
+  logger.log_histogram("one", bolt::histogram_of(torch::ones({5}), 1), 0);
+  logger.log_text("text\xff", std::string(1'000'000, 'x') + "\xff", 0);
+  logger.log_text("nothing", "", 0);
+  logger.log_image("rgba\xff", torch::rand({6, 4, 4}).permute({2, 1, 0}), 0);
+  logger.log_image("grey", torch::rand({4, 6}).to(torch::kHalf), 0);
+  logger.log_image("no picture", torch::zeros({}), 0);
+  logger.log_embedding("e\xff/ä\n\"", torch::ones({2, 2}), 0,
+                       {.labels = {"x\xff", "y\tz"}});
+  logger.finalize(bolt::LoggerStatus::kFailed);
+}
+
 void live(const fs::path& folder) {
   bolt::State state;
   auto first = logger_of(folder, "live");
@@ -172,6 +199,7 @@ int main(int argc, char** argv) try {
   }
   const json expected = everything(folder);
   resumed(folder);
+  odd(folder);
   std::ofstream(folder / "expected.json") << expected;
   return 0;
 } catch (const std::exception& error) {

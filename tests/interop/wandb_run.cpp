@@ -1,12 +1,14 @@
-// Logs a run through WandbLogger for check_wandb.py, as a program would.
+// Logs a run through WandbLogger for check_wandb.py and compare_wandb.py, as a
+// program would.
 //
-//   wandb_run FOLDER rows N [S]    N rows, all kinds of media, settings; the
-//   end
-//                                  waits S seconds for the upload
-//   wandb_run FOLDER model         a checkpoint as an artifact
-//   wandb_run FOLDER sizes         rows of many lengths, for the blocks'
-//   borders wandb_run FOLDER live          rows for as long as standard input
-//   has lines wandb_run FOLDER trainer       a real Trainer
+//   wandb_run FOLDER rows N [S]   N rows, all kinds of media, settings; the end
+//                                 waits S seconds for the upload
+//   wandb_run FOLDER model        a checkpoint as an artifact
+//   wandb_run FOLDER golden FILE  what compare_wandb.py logs in Python
+//   wandb_run FOLDER sizes        rows of many lengths, for the blocks' borders
+//   wandb_run FOLDER live         rows for as long as standard input has lines
+//   wandb_run FOLDER forever      rows until it is killed
+//   wandb_run FOLDER trainer      a real Trainer
 //
 // WANDB_* variables say the rest. It prints the log's path.
 
@@ -68,6 +70,38 @@ void log_all_kinds(bolt::WandbLogger& logger, int64_t rows) {
       9);
 }
 
+void log_golden(bolt::WandbLogger& logger,
+                const std::filesystem::path& checkpoint) {
+  logger.log_hyperparams(
+      State::map({{"lr", 0.1},
+                  {"layers", State::list({1, 2})},
+                  {"nested", State::map({{"a", true}, {"b", "x"}})}}));
+  logger.log_output("first line\n");
+  for (int64_t k = 0; k < 3; ++k) {
+    const auto x = static_cast<double>(k);
+    logger.log_metrics(
+        {{"loss", 1.0 / (x + 3)},
+         {"odd.name\\/ä", x * 1e-7},
+         {"nan", k == 1 ? std::nan("") : x},
+         {"inf", k == 1 ? -std::numeric_limits<double>::infinity() : x}},
+        10 * k);
+  }
+  logger.log_histogram("weights", bolt::histogram_of(torch::arange(100.0), 4),
+                       30);
+  logger.log_image("one/picture",
+                   torch::arange(60, torch::kByte).view({3, 4, 5}), 31);
+  logger.log_image("two", torch::arange(84, torch::kByte).view({2, 1, 6, 7}),
+                   32);
+  logger.log_text("note", "# Title\n\"quoted\"", 33);
+  logger.log_table(
+      "a table",
+      bolt::Table(
+          {{.name = "n", .values = torch::arange(2)},
+           {.name = "t", .values = std::vector<std::string>{"a", "b"}}}),
+      34);
+  logger.after_save_checkpoint(OneCheckpoint(checkpoint));
+}
+
 void log_sizes(bolt::WandbLogger& logger) {
   for (std::size_t n = 0; n < 300; ++n) {
     logger.log_output(std::string(331 * n % 1009 + n % 7, 'x') + "\n");
@@ -114,13 +148,15 @@ int main(int argc, char** argv) {
     train(folder);
     return 0;
   }
-  bolt::WandbLogger logger({.save_dir = folder,
-                            .log_model = what == "model",
-                            .finish_timeout = std::chrono::seconds(
-                                argc > 4 ? std::stoi(argv[4]) : 40)});
+  bolt::WandbLogger logger(
+      {.save_dir = folder,
+       .log_model = what == "model" || what == "golden",
+       .finish_timeout = std::chrono::seconds(
+           what == "rows" && argc > 4 ? std::stoi(argv[4]) : 40)});
   logger.start();
   std::cout << logger.log_path().string() << std::endl;
   if (what == "rows") log_all_kinds(logger, std::stoll(argv[3]));
+  if (what == "golden") log_golden(logger, argv[3]);
   if (what == "sizes") log_sizes(logger);
   if (what == "model") {
     const auto path = folder / "best.ckpt";

@@ -121,6 +121,18 @@ TEST(CSVLogger, WritesHyperparametersAsYaml) {
             "nothing: null\n");
 }
 
+// Characters that YAML's readers refuse, or take for the end of a line.
+TEST(CSVLogger, AnyTextIsYaml) {
+  const TempDir dir;
+  CSVLogger logger({.save_dir = dir.path(), .name = "", .version = "v"});
+  logger.log_hyperparams(State::map(
+      {{"a", "\x7f \r \xc2\x85 \xe2\x80\xa8 \xef\xbf\xbf \xff \xc3\xa4"}}));
+  logger.flush();
+  EXPECT_EQ(
+      read_file(dir.path() / "v" / "hparams.yaml"),
+      "\"a\": \"\\x7f \\x0d \\x85 \\u2028 \\uffff \xef\xbf\xbd \xc3\xa4\"\n");
+}
+
 TEST(CSVLogger, HoldsWhatATrainerLogs) {
   const TempDir dir;
   testing::Line model;

@@ -4,8 +4,10 @@
 #include <torchbolt/core/files.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
 
+#include "loggers/wandb/run_dir.h"
 #include "support/errors.h"
 #include "support/event_file.h"
 #include "support/log_capture.h"
@@ -37,7 +39,8 @@ TEST(FullDisk, TrainingEndsNormallyAndFilesAreWhole) {
     testing::FullDisk full(kBytes);
     testing::Line model;
     Trainer trainer(logging_to(
-        {TensorBoardLogger({.save_dir = dir.path(), .name = "board"}),
+        {WandbLogger({.save_dir = dir.path(), .offline = true}),
+         TensorBoardLogger({.save_dir = dir.path(), .name = "board"}),
          CSVLogger({.save_dir = dir.path(),
                     .name = "csv",
                     .flush_logs_every_n_steps = 1}),
@@ -50,6 +53,14 @@ TEST(FullDisk, TrainingEndsNormallyAndFilesAreWhole) {
     EXPECT_EQ(log.count(std::string("[") + who + "] [" + dir.path().string()),
               1);
     EXPECT_EQ(log.count(std::string("[") + who + "]"), 2);
+  }
+  EXPECT_EQ(log.count("[WandbLogger] [" + dir.path().string()), 1);
+  EXPECT_EQ(log.count("[WandbLogger]"), 3);  // and how to upload the rest
+  EXPECT_EQ(log.count(".wandb are not written"), 1);
+  const auto wandb = dir.path() / "wandb" / "latest-run";
+  for (const auto& file : std::filesystem::directory_iterator(wandb)) {
+    if (file.path().extension() != ".wandb") continue;
+    EXPECT_EQ(detail::wandb::read_log(file.path()).size, file.file_size());
   }
   const std::string csv = read_file(in("csv") / "metrics.csv");
   EXPECT_TRUE(csv.starts_with("epoch,loss,step\n") && csv.ends_with('\n'));
@@ -70,6 +81,34 @@ TEST(FullDisk, AStrictLoggerEndsTheRun) {
                              trainer.fit(model, testing::line_batches(40));
                            }),
                            {"metrics.jsonl", "can't write"}));
+}
+
+TEST(FullDisk, ManyFilesAreNotAsManyMessages) {
+  const testing::LogCapture log;
+  const TempDir dir;
+  JSONLLogger lines({.save_dir = dir.path(), .name = "jsonl"});
+  testing::FullDisk full(0);
+  for (int64_t step = 0; step < 100; ++step) {
+    lines.log_figure("plot", {.bytes = "<svg/>", .format = "svg"}, step);
+  }
+  lines.finalize(LoggerStatus::kSuccess);
+  EXPECT_LT(log.count("[JSONLLogger]"), 10);
+  EXPECT_EQ(log.count("100 of what was logged are lost"), 1);
+}
+
+TEST(FullDisk, WithoutAnyRoomNoFilesPileUp) {
+  const testing::LogCapture log;
+  const TempDir dir;
+  TensorBoardLogger board({.save_dir = dir.path(), .name = "board"});
+  testing::FullDisk full(0);
+  for (int64_t step = 0; step < 10; ++step) {
+    board.log_metrics({{"loss", 1}}, step);
+    board.flush();
+  }
+  EXPECT_EQ(testing::event_files(*board.log_dir()).size(), 1u);
+  full.end();
+  board.finalize(LoggerStatus::kSuccess);
+  EXPECT_EQ(testing::scalars(*board.log_dir(), "loss").size(), 10u);
 }
 
 TEST(FullDisk, WhatWaitedIsThereOnceThereIsRoom) {

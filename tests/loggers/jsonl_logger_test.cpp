@@ -4,11 +4,15 @@
 #include <torchbolt/loggers/jsonl_logger.h>
 
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "loggers/path_lock.h"
+#include "support/log_capture.h"
 #include "support/models.h"
 #include "support/temp_dir.h"
 
@@ -84,10 +88,44 @@ TEST(JSONLLogger, PicturesAreFilesThatLinesName) {
   ASSERT_EQ(lines.size(), 4u);
   EXPECT_EQ(lines[0],
             json({{"step", 1},
-                  {"image", {{"name", "a/b"}, {"file", "media/a_b_1.png"}}}}));
-  EXPECT_EQ(read_file(dir.path() / "v" / "media/a_b_1.png"), encode_png(image));
+                  {"image", {{"name", "a/b"}, {"file", "media/a/b_1.png"}}}}));
+  EXPECT_EQ(read_file(dir.path() / "v" / "media/a/b_1.png"), encode_png(image));
   EXPECT_EQ(lines[2]["image"]["name"], "two/1");
   EXPECT_EQ(read_file(dir.path() / "v" / "media/plot_3.svg"), "<svg/>");
+}
+
+TEST(JSONLLogger, PicturesOfSimilarNamesAreFilesOfTheirOwn) {
+  const TempDir dir;
+  auto logger = logger_in(dir);
+  const std::vector<std::string> names{"a/b",
+                                       "a_b",
+                                       "a b",
+                                       "a//b",
+                                       "/a/b",
+                                       "../a/b",
+                                       "\u65e5\u672c",
+                                       "\u4e2d\u56fd",
+                                       "",
+                                       ".",
+                                       "a/",
+                                       "a",
+                                       std::string(300, 'x'),
+                                       std::string(301, 'x')};
+  for (const auto& name : names) {
+    logger.log_figure(name, {.bytes = name, .format = "svg"}, 1);
+  }
+  logger.flush();
+  std::set<std::string> files;
+  const auto media = std::filesystem::canonical(dir.path() / "v" / "media");
+  for (const auto& line : lines_of(dir)) {
+    const auto file =
+        dir.path() / "v" / line["figure"]["file"].get<std::string>();
+    EXPECT_EQ(read_file(file), line["figure"]["name"].get<std::string>());
+    const auto whole = std::filesystem::canonical(file).string();
+    EXPECT_TRUE(whole.starts_with(media.string() + "/")) << whole;
+    files.insert(whole);
+  }
+  EXPECT_EQ(files.size(), names.size());
 }
 
 TEST(JSONLLogger, GoesOnWhereTheCheckpointWas) {
@@ -108,6 +146,34 @@ TEST(JSONLLogger, GoesOnWhereTheCheckpointWas) {
   const auto lines = lines_of(dir);
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_EQ(lines[1]["m"]["a"], 3);
+}
+
+TEST(JSONLLogger, ARunThatAnotherProcessWritesIsNotGoneOnWith) {
+  const testing::LogCapture log;
+  const TempDir dir;
+  const auto logger = [&] {
+    return JSONLLogger({.save_dir = dir.path(), .name = ""});
+  };
+  State state;
+  {
+    auto first = logger();
+    first.log_metrics({{"a", 1}}, 0);
+    state = first.state();
+  }
+  {
+    // As another process has it: this one's would be shared.
+    const detail::PathLock lock(dir.path() / "version_0");
+    ASSERT_TRUE(lock.is_held());
+    auto again = logger();
+    EXPECT_FALSE(again.resume(state));
+    EXPECT_EQ(log.count("another process writes to"), 1);
+    again.log_metrics({{"a", 2}}, 1);
+    again.flush();
+    EXPECT_EQ(again.version(), "version_1");
+  }
+  auto again = logger();
+  EXPECT_TRUE(again.resume(state));
+  EXPECT_TRUE(logger().resume(state));  // in this process one takes over
 }
 
 TEST(JSONLLogger, ALineThatWasBegunByAKilledProcessGoes) {

@@ -140,6 +140,18 @@ TEST(LoggedMetrics, AFilesCutEndIsPassedOver) {
   EXPECT_TRUE(std::isnan(a.values[0]));
 }
 
+TEST(LoggedMetrics, OfOthersJsonNullIsNoNumber) {
+  const TempDir dir;
+  write_file(dir.path() / "metrics.jsonl",
+             "{\"step\":0,\"m\":{\"a\":null,\"b\":\"-Infinity\"}}\n");
+  const auto metrics = read_logged_metrics(dir.path());
+  EXPECT_TRUE(std::isnan(metrics.at("a").values.at(0)));
+  EXPECT_EQ(metrics.at("b").values.at(0), -INFINITY);
+  write_file(dir.path() / "metrics.jsonl",
+             "{\"step\":0,\"m\":{\"a\":\"high\"}}\n");
+  EXPECT_THROW(read_logged_metrics(dir.path()), DataError);
+}
+
 TEST(LoggedMetrics, ErrorsNameTheFile) {
   const TempDir dir;
   const auto message = [&] {

@@ -1,10 +1,14 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <torchbolt/core/files.h>
+#include <torchbolt/data/table.h>
 #include <torchbolt/loggers/tensorboard_logger.h>
 
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
 
 #include "loggers/file_run.h"
 #include "support/errors.h"
@@ -149,6 +153,80 @@ TEST(TensorBoardLogger, AnotherRunInTheFolderStays) {
                                                  {"name", ""},
                                                  {"version", "v"},
                                                  {"position", State::map()}})));
+}
+
+TEST(TensorBoardLogger, AnotherRunInTheFolderStaysWhenThisOneGoesOn) {
+  const TempDir dir;
+  {
+    auto another = logger_in(dir);
+    another.log_metrics({{"loss", 1}}, 0);
+  }
+  State state;
+  {
+    auto first = logger_in(dir);
+    first.start();
+    state = first.state();  // nothing was logged yet
+    first.log_metrics({{"loss", 2}}, 1);
+  }
+  auto again = logger_in(dir);
+  ASSERT_TRUE(again.resume(state));
+  again.log_metrics({{"loss", 3}}, 1);
+  again.flush();
+  EXPECT_EQ(scalars(dir.path() / "v", "loss"), (Points{{0, 1}, {1, 3}}));
+}
+
+TEST(TensorBoardLogger, TwoThatWriteAtATimeHaveAFileEach) {
+  const TempDir dir;
+  auto one = logger_in(dir);
+  auto two = logger_in(dir);
+  for (int64_t step = 0; step < 100; ++step) {
+    one.log_metrics({{"one", 1}}, step);
+    two.log_metrics({{"two", 2}}, step);
+  }
+  one.flush();
+  two.flush();
+  EXPECT_EQ(event_files(dir.path() / "v").size(), 2u);
+  EXPECT_EQ(scalars(dir.path() / "v", "one").size(), 100u);
+  EXPECT_EQ(scalars(dir.path() / "v", "two").size(), 100u);
+}
+
+// Readers refuse all that stands in a file with one wrong byte.
+TEST(TensorBoardLogger, WhatIsNoUtf8IsReplaced) {
+  const TempDir dir;
+  auto logger = logger_in(dir);
+  const std::string name = "a\xff";
+  logger.log_metrics({{name, 1}}, 0);
+  logger.log_hyperparams(State::map({{name, "b\xff"}}), {{"c\xff", 1}});
+  logger.log_text(name, "d\xff", 0);
+  logger.log_table(name, Table({{"e\xff", std::vector<std::string>{"f\xff"}}}),
+                   0);
+  logger.log_layout(
+      {{.title = name, .charts = {{.title = name, .tags = {name}}}}});
+  logger.flush();
+  bool found = false;
+  for (const auto& path : event_files(dir.path() / "v")) {
+    const std::string bytes = read_file(path);
+    for (const auto record : detail::read_tfrecords(bytes).contents) {
+      EXPECT_EQ(record.find('\xff'), std::string_view::npos);
+      found = found || record.find("a\xef\xbf\xbd") != std::string_view::npos;
+    }
+  }
+  EXPECT_TRUE(found);
+}
+
+TEST(TensorBoardLogger, EmbeddingsOfSimilarNamesHavePlacesOfTheirOwn) {
+  const TempDir dir;
+  auto logger = logger_in(dir);
+  for (const char* name : {"a/b", "a_b", "a b", "a\u00e4b"}) {
+    logger.log_embedding(name, torch::ones({2, 2}), 0);
+  }
+  logger.flush();
+  int files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(
+           dir.path() / "v" / "00000")) {
+    files += entry.path().filename() == "tensors.tsv" ? 1 : 0;
+  }
+  EXPECT_EQ(files, 4);
 }
 
 TEST(TensorBoardLogger, HyperparametersComeOnceWithTheirMetricsAndTheEnd) {

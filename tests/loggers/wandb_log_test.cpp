@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/byte_source.h"
+#include "loggers/utf8_text.h"
 #include "loggers/wandb/digest.h"
 #include "loggers/wandb/extended_json.h"
 #include "loggers/wandb/log_format.h"

@@ -354,6 +354,39 @@ TEST_F(WandbLoggerTest, WhatAFullDiskKeepsOutIsThereOnceThereIsRoom) {
   EXPECT_EQ(log.exits, std::vector<int64_t>{0});
 }
 
+TEST_F(WandbLoggerTest, AVanishedFolderIsBegunAnew) {
+  WandbLogger logger(options());
+  logger.log_metrics({{"a", 1}}, 0);
+  logger.flush();
+  const auto path = logger.log_path();
+  std::filesystem::remove_all(path.parent_path());
+  logger.log_metrics({{"a", 2}}, 1);
+  logger.flush();
+  logger.log_metrics({{"a", 3}}, 2);
+  logger.log_image("b", at::zeros({2, 2}), 2);
+  logger.finish();
+  EXPECT_EQ(log_.count("has vanished"), 1);
+  const WandbLog log(path);
+  EXPECT_EQ(log.run_id, logger.version());
+  EXPECT_EQ(log.starting_step, 2);
+  EXPECT_EQ(log.column("_step"), (Texts{"2", "3"}));
+  EXPECT_EQ(log.exits, std::vector<int64_t>{0});
+}
+
+TEST_F(WandbLoggerTest, ARunThatAnotherProcessWritesIsNotGoneOnWith) {
+  WandbLogger logger(options());
+  logger.log_metrics({{"a", 1}}, 0);
+  const State state = logger.state();
+  const std::string before = read_file(logger.log_path());
+  WandbLogger again(options());
+  EXPECT_FALSE(again.resume(state));
+  again.log_metrics({{"a", 2}}, 1);
+  again.flush();
+  EXPECT_NE(again.log_path(), logger.log_path());
+  EXPECT_EQ(read_file(logger.log_path()), before);
+  EXPECT_EQ(log_.count("another process writes to"), 1);
+}
+
 TEST_F(WandbLoggerTest, AForkedProcessWritesNothing) {
   auto logger = std::make_unique<WandbLogger>(options());
   logger->log_metrics({{"a", 1}}, 0);

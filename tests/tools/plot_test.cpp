@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/errors.h"
+#include "support/log_capture.h"
 #include "support/temp_dir.h"
 #include "support/write_file.h"
 
@@ -88,6 +89,21 @@ TEST_F(Plot, WritesPictures) {
                     write_charts(charts({"a"}), dir_.path() / "a.jpg", 640);
                   }),
                   {"a.jpg", ".svg or .png"}));
+}
+
+TEST_F(Plot, ARunThatCantBeReadDoesntHideTheOthers) {
+  const testing::LogCapture log;
+  write("logs/version_0", "loss,step\n1,0\n");
+  write("logs/version_1", "");
+  EXPECT_EQ(labels(charts({"logs"})[0]), Texts{"version_0"});
+  EXPECT_EQ(log.count("version_1/metrics.csv"), 1);
+  EXPECT_THROW(charts({"logs/version_1"}), DataError);
+}
+
+TEST_F(Plot, RunsWithoutMetricsAreSaidToHaveNone) {
+  write("a", "loss,step\n");
+  EXPECT_TRUE(has(message_of<ConfigError>([&] { charts({"a"}); }),
+                  {"no metric was logged", "/a"}));
 }
 
 TEST_F(Plot, AFolderWithoutRunsIsAnError) {

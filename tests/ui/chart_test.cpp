@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 #include <torchbolt/ui/chart.h>
+#include <torchbolt/ui/text.h>
 
 #include <algorithm>
 #include <array>
@@ -128,6 +129,46 @@ TEST(Chart, ALogarithmicAxisHasPowersOfTen) {
   for (const char* label : {"1e-04┤", "1e-02┤", "1e+00┤"}) {
     EXPECT_EQ(count(all, label), 1) << all;
   }
+}
+
+// The mean of values above and below 0 may be less than any of those that a
+// logarithmic axis has.
+TEST(Chart, SmoothedCurvesStayInTheChart) {
+  const Chart chart{
+      "t", {{"r", {0, 1, 2}, {1, -0.4999, 3}}}, /*smooth=*/0.5, /*log_y=*/true};
+  const auto lines = draw_charts({chart}, 40, 10, {});
+  ASSERT_EQ(lines.size(), 10U);
+  std::string all;
+  for (const auto& line : lines) all += line + "\n";
+  EXPECT_EQ(count(all, "1e-04┤"), 1) << all;
+}
+
+TEST(Chart, WhatCantBeShownIsSaid) {
+  const Chart none{"t", {{"r", {0, 1}, {-1, 0}}}, 0, true};
+  EXPECT_NE(draw_charts({none}, 40, 10, {})[0].find("t (no positive value)"),
+            std::string::npos);
+  const Chart nan{"t", {{"r", {0}, {kNaN}}}};
+  EXPECT_NE(charts_svg({nan}).find("t (no finite value)"), std::string::npos);
+}
+
+TEST(Chart, LongNumbersLeaveRoomForTheCurve) {
+  const Chart chart{"t", {{"r", {0, 1}, {1000000.5, 1000000.50001}}}};
+  for (const auto& line : draw_charts({chart}, 20, 10, {})) {
+    EXPECT_LE(columns_of(line), 20) << line;
+  }
+}
+
+TEST(Chart, LabelsThatDontFitInALineTakeMore) {
+  std::vector<Curve> curves;
+  for (const char* label :
+       {"one", "another", "and one more", "a very long one"}) {
+    curves.push_back({label, {0, 1}, {1, 2}});
+  }
+  const auto lines = draw_charts({{"t", curves}}, 20, 8, {});
+  for (const auto& line : lines) EXPECT_LE(columns_of(line), 20) << line;
+  EXPECT_EQ(lines[0], "━━ one   ━━ another");
+  EXPECT_EQ(lines[1], "━━ and one more");
+  EXPECT_EQ(lines[2], "━━ a very long one");
 }
 
 TEST(Chart, TextIsText) {

@@ -165,6 +165,8 @@ void CsvWriter::end_batch() {
 // The rows so far (or the first of them) and some more under the header of now,
 // in one piece. Returns how many there were.
 int64_t CsvWriter::rewrite(const std::vector<Row>& more, int64_t most) {
+  // Until it is written, the file has another header.
+  file_.reset();
   std::string bytes = header_of(columns_);
   std::error_code error;
   std::vector<Fields> rows;
@@ -181,7 +183,6 @@ int64_t CsvWriter::rewrite(const std::vector<Row>& more, int64_t most) {
             [&](const std::string& column) { return row[column]; });
   }
   for (const Row& row : more) add_fields(bytes, row);
-  file_.reset();
   write_atomic(path(), bytes);
   file_ = std::make_unique<RecordFile>(path(), bytes.size());
   return kept;

@@ -3,30 +3,17 @@
 #include <torchbolt/core/files.h>
 #include <torchbolt/core/log.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <system_error>
 
 #include "loggers/jsonl/json_text.h"
+#include "loggers/media_path.h"
 #include "loggers/yaml.h"
 
 namespace bolt::detail {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Names may hold what file names can't.
-std::string file_name(std::string_view name) {
-  std::string out(name.substr(0, 100));
-  std::ranges::replace_if(
-      out,
-      [](unsigned char c) {
-        return std::isalnum(c) == 0 && c != '_' && c != '-';
-      },
-      '_');
-  return out.empty() ? "_" : out;
-}
 
 // A file of before may end in the middle of a line.
 uint64_t whole_lines(const fs::path& path) {
@@ -129,8 +116,8 @@ void JsonlWriter::add_file(double wall_time, int64_t step,
                            std::string_view kind, std::string_view name,
                            std::string_view bytes, const std::string& format) {
   const fs::path place =
-      fs::path("media") /
-      (file_name(name) + "_" + std::to_string(step) + "." + file_name(format));
+      fs::path("media") / (media_path(name) + "_" + std::to_string(step) + "." +
+                           media_path(format));
   write_atomic(folder_ / place, bytes);
   add_line(wall_time, step,
            "\"" + std::string(kind) + "\":{\"name\":" + json_text(name) +

@@ -2,7 +2,9 @@
 #include <torchbolt/core/files.h>
 
 #include <cstdlib>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 
 #include "loggers/read/readers.h"
@@ -10,10 +12,18 @@
 namespace bolt::detail {
 namespace {
 
-// A number, or the text that stands for one that JSON doesn't have.
+// A number, or what stands for one that JSON doesn't have: a text, and null
+// with other writers.
 double number_of(const nlohmann::json& value) {
+  if (value.is_null()) return std::numeric_limits<double>::quiet_NaN();
   if (!value.is_string()) return value.get<double>();
-  return std::strtod(value.get_ref<const std::string&>().c_str(), nullptr);
+  const auto& text = value.get_ref<const std::string&>();
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  if (text.empty() || end != text.c_str() + text.size()) {
+    return value.get<double>();  // which says what is wrong
+  }
+  return number;
 }
 
 void add_line(std::string_view line, LoggedMetrics& metrics) {

@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+
+#include "loggers/media_path.h"
+#include "loggers/utf8_text.h"
 
 namespace bolt::detail {
 namespace {
@@ -40,7 +42,7 @@ std::string label_lines(std::vector<std::string> labels) {
   for (std::string& label : labels) {
     std::ranges::replace_if(
         label, [](char c) { return c == '\n' || c == '\t' || c == '\r'; }, ' ');
-    out += label + "\n";
+    out += as_utf8(label) + "\n";
   }
   return out;
 }
@@ -54,17 +56,6 @@ at::Tensor sprite_of(const at::Tensor& images) {
   shape[0] = side * side - count;
   const at::Tensor all = at::cat({images, at::zeros(shape, images.options())});
   return make_grid(all, {.nrow = side, .padding = 0});
-}
-
-// Names may hold what folders can't.
-std::string folder_name(std::string name) {
-  std::ranges::replace_if(
-      name,
-      [](unsigned char c) {
-        return std::isalnum(c) == 0 && c != '_' && c != '-';
-      },
-      '_');
-  return name.empty() ? "_" : name;
 }
 
 std::string in_quotes(const std::string& text) {
@@ -85,7 +76,7 @@ void write_embedding(const fs::path& folder, const std::string& name,
   std::array<char, 32> number{};
   std::snprintf(number.data(), number.size(), "%05lld",
                 static_cast<long long>(step));
-  const fs::path place = fs::path(number.data()) / folder_name(name);
+  const fs::path place = fs::path(number.data()) / media_path(name);
   const auto path_of = [&](const char* file) {
     return in_quotes((place / file).generic_string());
   };

@@ -3,6 +3,7 @@
 #include <protozero/pbf_writer.hpp>
 
 #include "loggers/flat_params.h"
+#include "loggers/utf8_text.h"
 
 namespace bolt::detail {
 namespace {
@@ -195,22 +196,25 @@ void add_floats(std::string& summary, std::string_view tag,
 HParams flat_hparams(const State& params) {
   HParams all;
   for (const auto& [name, value] : flat_params(params)) {
+    const auto add = [&all, key = as_utf8(name)](HParam param) {
+      all.emplace_back(key, std::move(param));
+    };
     switch (value.kind()) {
       case State::Kind::kBool:
-        all.emplace_back(name, value.as_bool());
+        add(value.as_bool());
         break;
       case State::Kind::kInt:
       case State::Kind::kDouble:
-        all.emplace_back(name, value.as_double());
+        add(value.as_double());
         break;
       case State::Kind::kString:
-        all.emplace_back(name, value.as_string());
+        add(as_utf8(value.as_string()));
         break;
       case State::Kind::kNone:
-        all.emplace_back(name, std::string("None"));  // as Python says it
+        add(std::string("None"));  // as Python says it
         break;
       default:
-        all.emplace_back(name, value.to_string());
+        add(as_utf8(value.to_string()));
     }
   }
   return all;
@@ -271,12 +275,14 @@ std::string graph_def(const std::vector<GraphNode>& nodes) {
   pbf_writer out(bytes);
   for (const GraphNode& node : nodes) {
     pbf_writer message(out, 1);
-    message.add_string(1, node.name);
-    message.add_string(2, node.op);
-    for (const std::string& input : node.inputs) message.add_string(3, input);
+    message.add_string(1, as_utf8(node.name));
+    message.add_string(2, as_utf8(node.op));
+    for (const std::string& input : node.inputs) {
+      message.add_string(3, as_utf8(input));
+    }
     for (const auto& [name, text] : node.attributes) {
       pbf_writer entry(message, 5);
-      entry.add_string(1, name);
+      entry.add_string(1, as_utf8(name));
       pbf_writer attribute(entry, 2);
       attribute.add_bytes(2, text);
     }
@@ -297,21 +303,23 @@ std::string layout_bytes(const std::vector<ChartCategory>& categories) {
   pbf_writer out(bytes);
   for (const ChartCategory& category : categories) {
     pbf_writer message(out, 2);
-    message.add_string(1, category.title);
+    message.add_string(1, as_utf8(category.title));
     for (const CustomChart& chart : category.charts) {
       pbf_writer part(message, 2);
-      part.add_string(1, chart.title);
+      part.add_string(1, as_utf8(chart.title));
       if (chart.bands.empty()) {
         pbf_writer lines(part, 2);
-        for (const std::string& tag : chart.tags) lines.add_string(1, tag);
+        for (const std::string& tag : chart.tags) {
+          lines.add_string(1, as_utf8(tag));
+        }
         continue;
       }
       pbf_writer margins(part, 3);
       for (const CustomChart::Band& band : chart.bands) {
         pbf_writer series(margins, 1);
-        series.add_string(1, band.value);
-        series.add_string(2, band.lower);
-        series.add_string(3, band.upper);
+        series.add_string(1, as_utf8(band.value));
+        series.add_string(2, as_utf8(band.lower));
+        series.add_string(3, as_utf8(band.upper));
       }
     }
     if (category.closed) message.add_bool(3, true);

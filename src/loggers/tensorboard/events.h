@@ -44,6 +44,7 @@ struct EventPlugin {
   std::string content{};
 };
 
+/// Tags are UTF-8.
 void add_scalar(std::string& summary, std::string_view tag, double value);
 void add_histogram(std::string& summary, std::string_view tag,
                    const Histogram& histogram);
@@ -61,7 +62,8 @@ void add_floats(std::string& summary, std::string_view tag,
 using HParam = std::variant<bool, double, std::string>;
 using HParams = std::vector<std::pair<std::string, HParam>>;
 
-/// What is neither a number, a truth value nor text becomes text.
+/// What is neither a number, a truth value nor text becomes text; what is no
+/// UTF-8 in it is replaced.
 HParams flat_hparams(const State& params);
 
 /// The three summaries of the HParams page.

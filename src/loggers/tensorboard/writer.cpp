@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <cstdio>
 #include <fstream>
@@ -62,8 +63,11 @@ fs::path next_file(const fs::path& folder, double wall_time) {
   std::array<char, 32> digits{};
   std::snprintf(digits.data(), digits.size(), "%010lld",
                 static_cast<long long>(seconds));
-  return folder / (std::string(kFile) + digits.data() + "." + host_name() +
-                   "." + std::to_string(::getpid()) + ".0");
+  // Several loggers of a process may begin one at a time.
+  static std::atomic<int> files{0};
+  return folder /
+         (std::string(kFile) + digits.data() + "." + host_name() + "." +
+          std::to_string(::getpid()) + "." + std::to_string(files++));
 }
 
 bool is_ours(const fs::path& path) {
@@ -79,21 +83,34 @@ void EventWriter::open(const fs::path& folder, bool) {
   folder_ = folder;
   // Readers forget a step that comes again behind the start of a session; the
   // first start of a run is one that they go by.
-  if (event_files(folder).empty()) start_step_ = 0;
+  const auto files = event_files(folder);
+  if (files.empty()) {
+    start_step_ = 0;
+  } else {
+    behind_ = files.back();
+  }
 }
 
 State EventWriter::position() {
-  return State::map(
-      {{"file", file_ != nullptr ? State(file_->path().filename().string())
-                : rewind_to_     ? rewind_to_->at("file")
-                                 : State()},
-       {"bytes", file_ != nullptr ? State(static_cast<int64_t>(file_->size()))
-                 : rewind_to_     ? rewind_to_->at("bytes")
-                                  : State(0)},
-       {"last_step", last_step_},
-       {"has_graph", has_graph_},
-       {"has_hparams", has_hparams_},
-       {"has_end", has_end_}});
+  State file;
+  State bytes = 0;
+  if (file_ != nullptr) {
+    file = file_->path().filename().string();
+    bytes = static_cast<int64_t>(file_->size());
+  } else if (rewind_to_) {
+    file = rewind_to_->at("file");
+    bytes = rewind_to_->at("bytes");
+  } else if (!behind_.empty()) {
+    // Another run's, which stays as it is.
+    file = behind_;
+    bytes = State();
+  }
+  return State::map({{"file", std::move(file)},
+                     {"bytes", std::move(bytes)},
+                     {"last_step", last_step_},
+                     {"has_graph", has_graph_},
+                     {"has_hparams", has_hparams_},
+                     {"has_end", has_end_}});
 }
 
 bool EventWriter::can_resume(const State& position,
@@ -130,7 +147,7 @@ void EventWriter::rewind() {
       fs::remove(folder_ / name, error);
     }
   }
-  if (file.is_none()) return;
+  if (file.is_none() || position.at("bytes").is_none()) return;
   const auto bytes = static_cast<uint64_t>(position.at("bytes").as_int());
   const uint64_t found = fs::file_size(folder_ / last, error);
   if (error) return;
@@ -153,7 +170,7 @@ RecordFile& EventWriter::file(double wall_time) {
         tfrecord(start_event({.wall_time = wall_time, .step = *start_step_})));
     start_step_.reset();
   }
-  file->flush();
+  // It is written with what follows; on a full disk it waits.
   described_.clear();
   file_ = std::move(file);
   return *file_;

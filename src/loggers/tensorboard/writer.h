@@ -14,6 +14,7 @@
 #include "loggers/file_run.h"
 #include "loggers/record_file.h"
 #include "loggers/tensorboard/events.h"
+#include "loggers/utf8_text.h"
 
 namespace bolt::detail {
 
@@ -23,7 +24,8 @@ namespace bolt::detail {
 class EventWriter final : public RunWriter {
  public:
   explicit EventWriter(const TensorBoardLoggerOptions& options)
-      : default_hp_metric_(options.default_hp_metric), tags_(options.prefix) {}
+      : default_hp_metric_(options.default_hp_metric),
+        tags_(options.prefix, as_utf8) {}
 
   void open(const std::filesystem::path& folder, bool used) override;
   State position() override;
@@ -70,6 +72,8 @@ class EventWriter final : public RunWriter {
   NameTexts tags_;
   std::filesystem::path folder_{};
   std::unique_ptr<RecordFile> file_{};
+  // The last file of another run that was there before; empty: none.
+  std::string behind_{};
   // What pages the tags of this file are on was said.
   std::set<std::string, std::less<>> described_{};
   // The greatest step of the run so far; what comes next is behind it.

@@ -6,8 +6,8 @@
 #include <protozero/pbf_message.hpp>
 
 #include "loggers/jsonl/json_text.h"
+#include "loggers/utf8_text.h"
 #include "loggers/wandb/digest.h"
-#include "loggers/wandb/extended_json.h"
 
 namespace bolt::detail::wandb {
 namespace {
@@ -153,6 +153,7 @@ Message metric_message(const MetricInfo& metric) {
             w.text(MetricRecord::kStepMetric, metric.step_metric);
             w.message(MetricRecord::kOptions, options);
             if (metric.defined) return;
+            w.message(MetricRecord::kSummary, "");
             w.message(MetricRecord::kControl,
                       message_of<MetricControl>([](auto& c) {
                         c.flag(MetricControl::kOverwrite, true);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <fstream>
 #include <iterator>
 #include <system_error>
@@ -24,14 +25,8 @@ constexpr uint64_t kMostPending = uint64_t{256} << 10;
 
 // The name by which W&B knows a value: its keys, with points between them.
 std::string metric_name(const Item& item) {
-  std::string name;
-  for (const std::string& key : item.key) {
-    if (!name.empty()) name += '.';
-    for (const char c : key) {
-      if (c == '.' || c == '\\') name += '\\';
-      name += c;
-    }
-  }
+  std::string name = item.key.front();
+  for (std::size_t k = 1; k < item.key.size(); ++k) name += '.' + item.key[k];
   return name;
 }
 
@@ -205,7 +200,7 @@ void RunLog::exit(int32_t code, Time time) {
 
 void repair(const std::filesystem::path& log) {
   const LogEnd end = read_log(log);
-  if (end.finished || !LogLock(log).is_held()) return;
+  if (end.finished || !PathLock(log).is_held()) return;
   RunLog whole(log, {}, end.size, end.records, end.last_step + 1);
   whole.exit(1, Time());
   whole.sync();

@@ -2,6 +2,7 @@
 
 #include <torchbolt/state/state.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <set>
@@ -9,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "loggers/path_lock.h"
 #include "loggers/record_file.h"
-#include "loggers/wandb/log_lock.h"
 #include "loggers/wandb/records.h"
 
 namespace bolt::detail::wandb {
@@ -48,6 +49,10 @@ class RunLog {
   void sync();
   /// Of the row that comes next; W&B's own, which counts rows.
   int64_t next_step() const { return next_step_; }
+  /// How many records wait because they couldn't be written.
+  std::size_t unwritten() const { return file_.pending(); }
+  /// Whether the path still leads to this log.
+  bool is_there() const { return file_.is_there(); }
 
  private:
   void write(const Message& message);
@@ -56,7 +61,7 @@ class RunLog {
   int32_t runtime(Time time) const;
 
   RecordFile file_;
-  LogLock lock_;
+  PathLock lock_;
   // Where the next record begins.
   uint64_t end_ = 0;
   RunInfo run_;

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <torchbolt/core/files.h>
+#include <torchbolt/core/log.h>
 #include <torchbolt/data/png.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "core/crc32.h"
 #include "core/file_error.h"
 #include "loggers/jsonl/json_text.h"
+#include "loggers/utf8_text.h"
 #include "loggers/wandb/digest.h"
 #include "loggers/wandb/extended_json.h"
 #include "loggers/wandb/settings.h"
@@ -162,7 +164,27 @@ void RunWriter::write(const MetricRow& row) {
 }
 
 void RunWriter::end_batch() {
-  if (log_ != nullptr) log_->flush();
+  if (log_ == nullptr) return;
+  if (log_->is_there()) {
+    log_->flush();
+  } else {
+    begin_anew();
+  }
+}
+
+// Somebody took the folder away: what was in it is gone, what comes needn't be.
+void RunWriter::begin_anew() {
+  log_message(LogLevel::kError, "[WandbLogger] " + dir_.log().string() +
+                                    " has vanished, with what was logged so "
+                                    "far; it is begun anew");
+  log_.reset();
+  run_.starting_step = next_step_;
+  open_ = [dir = dir_, run = run_] {
+    make_directories(dir.files());
+    make_directories(dir.logs());
+    return std::make_unique<RunLog>(dir.log(), run,
+                                    environment_now(run.start, secrets()));
+  };
 }
 
 void RunWriter::sync() {
@@ -370,7 +392,6 @@ void RunWriter::model(const Model& model) {
 void RunWriter::exit(int32_t code) {
   if (log_ == nullptr) return;
   log_->exit(code, std::chrono::system_clock::now());
-  log_->sync();
 }
 
 }  // namespace bolt::detail::wandb

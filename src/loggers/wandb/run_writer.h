@@ -6,6 +6,7 @@
 #include <torchbolt/trainer/histogram.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -61,6 +62,10 @@ class RunWriter final : public LogWriter {
   void sync();
   /// The end of the run, where anything was written; nothing may follow.
   void exit(int32_t code);
+  /// How many records wait because they couldn't be written.
+  std::size_t unwritten() const {
+    return log_ == nullptr ? 0 : log_->unwritten();
+  }
 
   const RunDir& dir() const { return dir_; }
   const RunInfo& run() const { return run_; }
@@ -69,6 +74,7 @@ class RunWriter final : public LogWriter {
 
  private:
   RunLog& log();
+  void begin_anew();
   std::string key_of(std::string_view name) const;
   void row(Items values, int64_t step, double time);
   std::string put_media(const std::string& key, std::string_view kind,
