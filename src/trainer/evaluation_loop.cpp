@@ -149,7 +149,7 @@ void EvaluationLoop::run_batches() {
     progress_.is_last_batch = fetcher_->done();
     step(*fetched);
     fetched->batch.reset();
-    core_.check_signals();
+    core_.signals.check();
   }
   finish_loader();
 }
@@ -293,7 +293,7 @@ void EvaluationLoop::resume() {
   if (!resume_) return;
   const State state = *std::exchange(resume_, std::nullopt);
   std::vector<State> saved;
-  core_.checkpoints.take_back("the validation loaders' place", [&] {
+  core_.restorer.take_back("the validation loaders' place", [&] {
     saved = state.at("loaders").items();
     if (state.at("seen_batches").size() != loaders_.count() ||
         saved.size() != loaders_.count()) {

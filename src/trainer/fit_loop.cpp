@@ -204,7 +204,7 @@ void FitLoop::end_epoch() {
   }
   core_.checkpoints.hook_ended();
   close_epoch();
-  core_.check_signals();
+  core_.signals.check();
 }
 
 void FitLoop::close_epoch() {
@@ -317,7 +317,7 @@ void FitLoop::after_validation() {
     for (const auto& logger : core_.log.loggers) logger->save();
   }
   batch_is_over_ = true;
-  core_.check_signals();
+  core_.signals.check();
   core_.checkpoints.check();
 }
 

@@ -31,7 +31,7 @@ void FitLoop::setup_data() {
   fetcher_->track_state();
   loaded_in_epoch_ = epoch;
   if (resume_at_ != ResumeAt::kNowhere) {
-    core_.checkpoints.take_back("the loaders' place", [&] { resume_loader(); });
+    core_.restorer.take_back("the loaders' place", [&] { resume_loader(); });
   }
   start_pass();
   pass_is_fresh_ = true;

@@ -229,7 +229,7 @@ void FitLoop::resume_log() {
 }
 
 void FitLoop::take_back_log() {
-  core_.checkpoints.take_back("what was logged", [&] { resume_log(); });
+  core_.restorer.take_back("what was logged", [&] { resume_log(); });
 }
 
 // What callbacks set as an epoch begins, whose hook isn't called again.
@@ -248,7 +248,7 @@ void FitLoop::resume_settings() {
 }
 
 void FitLoop::resume_rest() {
-  const Checkpoints& file = core_.checkpoints;
+  const CheckpointRestorer& file = core_.restorer;
   if (resumes_inside_epoch()) {
     file.take_back("what callbacks had set", [&] { resume_settings(); });
   }

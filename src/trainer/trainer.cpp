@@ -92,7 +92,7 @@ bool Trainer::checkpoint_exists(const std::filesystem::path& path) const {
   return core_->checkpoints.exists(path);
 }
 std::optional<std::filesystem::path> Trainer::ckpt_path() const {
-  return core_->checkpoints.path();
+  return core_->restorer.path();
 }
 
 void Trainer::request_stop() { core_->should_stop = true; }
