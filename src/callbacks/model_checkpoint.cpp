@@ -73,6 +73,8 @@ ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options)
     refuse_option("save_top_k is too small", std::to_string(o.save_top_k),
                   "at least -1");
   }
+  // Those that go as soon as the link has left them.
+  std::vector<fs::path> leaving{};
   if (!o.monitor && o.save_top_k > 1) {
     refuse_option(
         "save_top_k without a monitor keeps all files, the newest, or none",
@@ -298,13 +300,19 @@ void ModelCheckpoint::save_last(Trainer& trainer, const MetricMap& metrics) {
       trainer, detail::CheckpointNames(options_).last(metrics), records.last());
   const fs::path before = records.set_last(path);
   const fs::path old = removes(trainer, before, path) ? before : fs::path();
-  if (options_.save_last.is_link() && !records.last_saved().empty() &&
-      options_.save_top_k != 0) {
+  if (links_last() && !records.last_saved().empty()) {
+    std::vector<fs::path> leaving = std::exchange(parts_->leaving, {});
+    if (!old.empty()) leaving.push_back(old);
     if (!trainer.is_global_zero()) return;
-    trainer.after_hook([&trainer, target = records.last_saved(), path, old] {
+    trainer.after_hook([&trainer, target = records.last_saved(), path,
+                        leaving = std::move(leaving)] {
+bool ModelCheckpoint::links_last() const {
+  return options_.save_last.is_link() && options_.save_top_k != 0;
+}
+
       if (!trainer.checkpoint_exists(target)) return;  // it can't be written
-      detail::link_checkpoint(target, path);
-      if (!old.empty()) trainer.remove_checkpoint(old);
+      if (!trainer.link_checkpoint(target, path)) return;
+      for (const fs::path& file : leaving) trainer.remove_checkpoint(file);
     });
     return;
   }
@@ -315,7 +323,11 @@ void ModelCheckpoint::save_last(Trainer& trainer, const MetricMap& metrics) {
 void ModelCheckpoint::save(Trainer& trainer, const fs::path& path,
                            const fs::path& old) {
   parts_->records.saved(path, trainer.global_step());
-  const bool drop = removes(trainer, old, path);
+  bool drop = removes(trainer, old, path);
+  if (drop && links_last()) {
+    parts_->leaving.push_back(old);
+    drop = false;
+  }
   trainer.save_checkpoint_after_hook(
       *this, path, options_.save_weights_only, [this, &trainer, old, drop] {
         if (!trainer.is_global_zero()) return;

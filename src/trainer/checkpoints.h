@@ -45,6 +45,10 @@ class Checkpoints {
   void after_hook(std::function<void()> then);
   /// Takes one away, behind all that was saved before.
   void remove(const std::filesystem::path& path);
+  /// Makes one another name of `target`, behind all that was saved before.
+  /// Returns whether it does.
+  bool link(const std::filesystem::path& target,
+            const std::filesystem::path& link);
   /// The system ends the run: writes hpc_ckpt_<n>.ckpt, waits until it is
   /// there, and returns its path.
   std::filesystem::path save_for_requeue();

@@ -166,6 +166,7 @@ class TORCHBOLT_API ModelCheckpoint : public CheckpointCallback {
   void save_last(Trainer& trainer, const MetricMap& metrics);
   void save(Trainer& trainer, const std::filesystem::path& path,
             const std::filesystem::path& old);
+  bool links_last() const;
   /// `own` may be replaced.
   std::filesystem::path free_path(const Trainer& trainer,
                                   const std::string& name,
