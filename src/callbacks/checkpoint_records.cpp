@@ -16,6 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// So many of one name may be on their way at a time.
+constexpr std::ptrdiff_t kRemembered = 8;
+
 State score_state(const std::optional<double>& score) {
   return score ? State(at::scalar_tensor(*score, at::kDouble)) : State();
 }
@@ -40,14 +43,60 @@ fs::path CheckpointRecords::make_room() {
   return dropped;
 }
 
-void CheckpointRecords::add(const fs::path& path, double score) {
+void CheckpointRecords::add(const fs::path& path, double score, int64_t step) {
   // No NaN stays: anything is better.
   if (std::isnan(score)) score = unset();
   current_score_ = score;
-  std::erase_if(best_k_, [&](const auto& one) { return one.first == path; });
+  const auto same =
+      std::ranges::find(best_k_, path, &Scores::value_type::first);
+  if (same != best_k_.end()) {
+    if (std::ranges::find(written_, path, &Written::path) == written_.end()) {
+      written_.push_back({.path = path, .score = same->second});
+    }
+    best_k_.erase(same);
+  }
   best_k_.emplace_back(path, score);
+  remember(path, score, step);
   find_worst();
   find_best();
+}
+
+void CheckpointRecords::remember(const fs::path& path, double score,
+                                 int64_t step) {
+  std::erase_if(written_, [&](const Written& one) {
+    return std::ranges::find(best_k_, one.path, &Scores::value_type::first) ==
+           best_k_.end();
+  });
+  if (std::ranges::count(written_, path, &Written::path) == kRemembered) {
+    written_.erase(std::ranges::find(written_, path, &Written::path));
+  }
+  written_.push_back({path, score, step});
+}
+
+// Under a name that came again.
+void CheckpointRecords::correct_scores(
+    const std::function<std::optional<int64_t>(const fs::path&)>& step_of) {
+  Scores there;
+  for (const auto& [path, score] : best_k_) {
+    const std::optional<int64_t> step =
+        std::ranges::count(written_, path, &Written::path) > 1 ? step_of(path)
+                                                               : std::nullopt;
+    if (!step) {
+      there.emplace_back(path, score);
+      continue;
+    }
+    const auto is_of = [&](std::optional<int64_t> wanted) {
+      return std::ranges::find_if(written_, [&](const Written& one) {
+        return one.path == path && one.step == wanted;
+      });
+    };
+    auto found = is_of(step);
+    if (found == written_.end()) found = is_of(std::nullopt);
+    // One that nobody knows isn't kept.
+    if (found != written_.end()) there.emplace_back(path, found->score);
+  }
+  best_k_ = std::move(there);
+  written_.clear();
 }
 
 fs::path CheckpointRecords::add_newest(const fs::path& path) {
@@ -103,7 +152,8 @@ void CheckpointRecords::find_worst() {
 }
 
 void CheckpointRecords::forget_missing(
-    const std::function<bool(const fs::path&)>& exists) {
+    const std::function<bool(const fs::path&)>& exists,
+    const std::function<std::optional<int64_t>(const fs::path&)>& step_of) {
   const auto is_gone = [&](const fs::path& path) {
     return !path.empty() && !exists(path);
   };
@@ -111,6 +161,10 @@ void CheckpointRecords::forget_missing(
   if (is_gone(last_saved_)) {
     last_saved_.clear();
     last_step_saved_ = 0;  // that step is not saved
+  } else if (!last_saved_.empty() &&
+             step_of(last_saved_).value_or(last_step_saved_) !=
+                 last_step_saved_) {
+    last_step_saved_ = 0;
   }
   Scores back = std::exchange(dropped_, {});
   std::erase_if(back, [&](const auto& one) { return is_gone(one.first); });
@@ -121,6 +175,7 @@ void CheckpointRecords::forget_missing(
     return;
   }
   std::erase_if(best_k_, [&](const auto& one) { return is_gone(one.first); });
+  correct_scores(step_of);
   best_k_.insert(best_k_.end(), back.begin(), back.end());
   while (most_ > 0 && static_cast<int64_t>(best_k_.size()) > most_) {
     const auto least = worst();

@@ -44,7 +44,8 @@ class CheckpointRecords {
   bool beats_worst(double score) const { return is_better(score, *kth_value_); }
   /// Takes the worst out where there is no room, and returns it.
   std::filesystem::path make_room();
-  void add(const std::filesystem::path& path, double score);
+  /// `step`: the global step at which it is written.
+  void add(const std::filesystem::path& path, double score, int64_t step);
   /// Without scores; returns the one that goes for it.
   std::filesystem::path add_newest(const std::filesystem::path& path);
   /// Returns the one before.
@@ -52,9 +53,13 @@ class CheckpointRecords {
   /// It is handed over to be written.
   void saved(const std::filesystem::path& path, int64_t step);
 
-  /// What was to take the place of a file isn't there: the file stays.
+  /// Some file couldn't be written: what was to take the place of another one
+  /// isn't there, and that one stays. `step_of`: the global step that a file is
+  /// of; none where that can't be told.
   void forget_missing(
-      const std::function<bool(const std::filesystem::path&)>& exists);
+      const std::function<bool(const std::filesystem::path&)>& exists,
+      const std::function<std::optional<int64_t>(const std::filesystem::path&)>&
+          step_of);
 
   /// Lightning's keys, and what it forgets behind them.
   State state(const std::filesystem::path& dirpath) const;
@@ -70,6 +75,10 @@ class CheckpointRecords {
   double unset() const;
   Scores::const_iterator worst() const;
   void drop(const std::filesystem::path& file, double score);
+  void remember(const std::filesystem::path& path, double score, int64_t step);
+  void correct_scores(
+      const std::function<std::optional<int64_t>(const std::filesystem::path&)>&
+          step_of);
   void find_best();
   void find_worst();
 
@@ -80,6 +89,14 @@ class CheckpointRecords {
   Scores best_k_{};
   // Those that go when what took their place is written.
   Scores dropped_{};
+  // What was written under names that are kept: where a name came again, the
+  // file that is there may be an older one. No step: it isn't known.
+  struct Written {
+    std::filesystem::path path{};
+    double score = 0;
+    std::optional<int64_t> step{};
+  };
+  std::vector<Written> written_{};
   std::filesystem::path best_path_{};
   std::optional<double> best_score_{};
   std::filesystem::path kth_path_{};

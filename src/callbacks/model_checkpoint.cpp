@@ -1,4 +1,5 @@
 #include <torchbolt/callbacks/model_checkpoint.h>
+#include <torchbolt/checkpoint/checkpoint_file.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/files.h>
 #include <torchbolt/core/log.h>
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <iterator>
 #include <numeric>
 #include <system_error>
@@ -30,6 +32,15 @@ namespace fs = std::filesystem;
                      .got = std::move(got),
                      .expected = std::move(expected),
                      .tip = std::move(tip)});
+}
+
+// None where it isn't one of ours, or can't be read.
+std::optional<int64_t> step_of_file(const fs::path& path) {
+  try {
+    return read_checkpoint(path, {.outline = true}).at("global_step").as_int();
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
 }
 
 int64_t all_batches(const std::vector<int64_t>& batches) {
@@ -62,6 +73,8 @@ std::string place(const MetricMap& metrics) {
 struct ModelCheckpoint::Parts {
   detail::CheckpointTriggers triggers;
   detail::CheckpointRecords records;
+  // Those that go as soon as the link has left them.
+  std::vector<fs::path> leaving{};
 };
 
 ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options)
@@ -73,8 +86,6 @@ ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options)
     refuse_option("save_top_k is too small", std::to_string(o.save_top_k),
                   "at least -1");
   }
-  // Those that go as soon as the link has left them.
-  std::vector<fs::path> leaving{};
   if (!o.monitor && o.save_top_k > 1) {
     refuse_option(
         "save_top_k without a monitor keeps all files, the newest, or none",
@@ -284,13 +295,17 @@ void ModelCheckpoint::save_scored(Trainer& trainer, const MetricMap& metrics,
   const fs::path dropped = records.make_room();
   const fs::path path = free_path(
       trainer, detail::CheckpointNames(options_).file(metrics), dropped);
-  records.add(path, score);
+  records.add(path, score, trainer.global_step());
   if (options_.verbose) {
     log_info("[ModelCheckpoint] " + place(metrics) + *options_.monitor +
              " reached " + brief(*records.current_score()) + " (best " +
              brief(*records.best_score()) + "), saving " + path.string());
   }
   save(trainer, path, dropped);
+}
+
+bool ModelCheckpoint::links_last() const {
+  return options_.save_last.is_link() && options_.save_top_k != 0;
 }
 
 void ModelCheckpoint::save_last(Trainer& trainer, const MetricMap& metrics) {
@@ -306,10 +321,6 @@ void ModelCheckpoint::save_last(Trainer& trainer, const MetricMap& metrics) {
     if (!trainer.is_global_zero()) return;
     trainer.after_hook([&trainer, target = records.last_saved(), path,
                         leaving = std::move(leaving)] {
-bool ModelCheckpoint::links_last() const {
-  return options_.save_last.is_link() && options_.save_top_k != 0;
-}
-
       if (!trainer.checkpoint_exists(target)) return;  // it can't be written
       if (!trainer.link_checkpoint(target, path)) return;
       for (const fs::path& file : leaving) trainer.remove_checkpoint(file);
@@ -442,7 +453,8 @@ std::vector<KeptCheckpoint> ModelCheckpoint::kept_checkpoints() const {
 
 void ModelCheckpoint::forget_missing_files(const Trainer& trainer) {
   parts_->records.forget_missing(
-      [&](const fs::path& path) { return trainer.checkpoint_exists(path); });
+      [&](const fs::path& path) { return trainer.checkpoint_exists(path); },
+      step_of_file);
 }
 
 void ModelCheckpoint::to_yaml(fs::path path) const {
