@@ -103,6 +103,7 @@ class FitLoop {
   ResumeAt find_place() const;
   State metric_states() const;
   State gradients() const;
+  State loader_state() const;
   bool began_window() const;
   bool resumes_an_open_fit() const;
   void drop_open_epoch();
@@ -141,6 +142,8 @@ class FitLoop {
   std::chrono::nanoseconds epoch_validation_{0};
   // For the pass to begin, which may be before its epoch does.
   std::chrono::nanoseconds start_wait_{0};
+  // Where the loader stood when the fit let go of it.
+  State loader_left_{};
 
   // While a validation runs.
   std::optional<LogBook::Bookmark> training_log_{};

@@ -60,6 +60,7 @@ void FitLoop::start_pass() {
 
 void FitLoop::forget_data() {
   fetcher_.reset();
+  loader_left_ = {};
   pass_is_fresh_ = false;
   loaded_in_epoch_.reset();
   validation_.forget_data();
@@ -74,10 +75,12 @@ void FitLoop::release() {
   resume_state_.reset();
   release_output();
   manual_.untoggle_all();
-  const std::optional<Fetcher> fetcher = std::exchange(fetcher_, std::nullopt);
   Attempts attempts;
   attempts.make([&] {
     if (fetcher) close_loaders(fetcher->loaders(), core_.options);
+  // For files that are written from here on.
+  attempts.make([&] { loader_left_ = loader_state().clone(); });
+  const std::optional<Fetcher> fetcher = std::exchange(fetcher_, std::nullopt);
   });
   attempts.make([&] { validation_.release(); });
   attempts.rethrow();

@@ -55,18 +55,22 @@ State FitLoop::state() const {
   state["is_over"] = is_over_;
   state["loaded_in_epoch"] =
       loaded_in_epoch_ ? State(*loaded_in_epoch_) : State();
-  if (fetcher_) {
-    // A batch that wasn't finished is made again.
-    const bool unfinished =
-        find_place() == ResumeAt::kBatch ||
-        fetcher_->given() > core_.progress.batches.counts.current.ready;
-    state["loader"] = fetcher_->state(unfinished && fetcher_->given() > 0);
-  }
+  State loader = loader_state();
+  if (!loader.is_none()) state["loader"] = std::move(loader);
   state["validation"] = validation_.state();
   state["log"] = State::map({{"book", core_.log.state(training_log_)},
                              {"store", store_.state(*core_.module)}});
   state["gradients"] = gradients();
   return state;
+}
+
+State FitLoop::loader_state() const {
+  if (!fetcher_) return loader_left_;
+  // A batch that wasn't finished is made again.
+  const bool unfinished =
+      find_place() == ResumeAt::kBatch ||
+      fetcher_->given() > core_.progress.batches.counts.current.ready;
+  return fetcher_->state(unfinished && fetcher_->given() > 0);
 }
 
 State FitLoop::metric_states() const {
