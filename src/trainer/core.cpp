@@ -381,6 +381,7 @@ void TrainerCore::transfer(AnyBatch& batch, int64_t dataloader_idx) {
 }
 
 void TrainerCore::backward(const at::Tensor& loss) {
+  fit_loop->before_backward();
   PrecisionPlugin* const precision = fabric.precision_plugin();
   if (precision == nullptr) {
     pass_back(loss);

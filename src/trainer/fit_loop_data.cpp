@@ -71,16 +71,18 @@ void FitLoop::release() {
   pass_is_fresh_ = false;
   training_log_.reset();
   before_validation_.reset();
+  before_batch_.reset();
+  gradients_before_.reset();
   resume_at_ = ResumeAt::kNowhere;
   resume_state_.reset();
   release_output();
   manual_.untoggle_all();
   Attempts attempts;
-  attempts.make([&] {
-    if (fetcher) close_loaders(fetcher->loaders(), core_.options);
   // For files that are written from here on.
   attempts.make([&] { loader_left_ = loader_state().clone(); });
   const std::optional<Fetcher> fetcher = std::exchange(fetcher_, std::nullopt);
+  attempts.make([&] {
+    if (fetcher) close_loaders(fetcher->loaders(), core_.options);
   });
   attempts.make([&] { validation_.release(); });
   attempts.rethrow();

@@ -41,11 +41,13 @@ State FitLoop::state() const {
   State state = State::map();
   const bool in_validation =
       training_log_.has_value() && !validation_.is_over();
-  // A validation that isn't over is made again, from the same beginning.
-  const bool again = in_validation && before_validation_;
-  state["rng"] = again ? before_validation_->at("rng") : rng_state();
+  // A batch, or a validation, that isn't over is made again, from the same
+  // beginning.
+  const State* before = before_batch_ ? &*before_batch_ : nullptr;
+  if (in_validation && before_validation_) before = &*before_validation_;
+  state["rng"] = before != nullptr ? before->at("rng") : rng_state();
   state["metrics"] =
-      again ? before_validation_->at("metrics") : metric_states();
+      before != nullptr ? before->at("metrics") : metric_states();
   state["should_stop"] = core_.should_stop;
   state["forward_only"] = core_.forward_only;
   state["accumulate_grad_batches"] = core_.options.accumulate_grad_batches;
@@ -58,10 +60,34 @@ State FitLoop::state() const {
   State loader = loader_state();
   if (!loader.is_none()) state["loader"] = std::move(loader);
   state["validation"] = validation_.state();
-  state["log"] = State::map({{"book", core_.log.state(training_log_)},
-                             {"store", store_.state(*core_.module)}});
+  state["log"] = before_batch_ ? before_batch_->at("log") : log_state();
   state["gradients"] = gradients();
   return state;
+}
+
+State FitLoop::log_state() const {
+  return State::map({{"book", core_.log.state(training_log_)},
+                     {"store", store_.state(*core_.module)}});
+}
+
+void FitLoop::note_before_batch() {
+  if (!saves_on_exception_) return;
+  before_batch_ = State::map({{"rng", rng_state()},
+                              {"metrics", metric_states().clone()},
+                              {"log", log_state()}});
+}
+
+void FitLoop::forget_before_batch() {
+  before_batch_.reset();
+  gradients_before_.reset();
+  passed_back_ = false;
+}
+
+void FitLoop::before_backward() {
+  if (std::exchange(passed_back_, true) || !saves_on_exception_) return;
+  if (core_.manual() || began_window()) {
+    gradients_before_ = gradients_of_now().clone();
+  }
 }
 
 State FitLoop::loader_state() const {
@@ -83,8 +109,21 @@ State FitLoop::metric_states() const {
 
 // Gradients that the next step goes on summing up.
 State FitLoop::gradients() const {
+  if (gradients_before_) return *gradients_before_;
+  const bool began = began_window();
+  if (began && passed_back_ && !core_.manual()) {
+    log_warning(
+        "[Trainer.save_checkpoint] the file is written in a batch behind its "
+        "backward pass: a run that goes on makes the batch again, and adds it "
+        "to the gradients a second time. Save it when the batch is over, or "
+        "with a callback that saves_on_exception()");
+  }
+  return core_.manual() || inside_window() || began ? gradients_of_now()
+                                                    : State::map();
+}
+
+State FitLoop::gradients_of_now() const {
   State all = State::map();
-  if (!core_.manual() && !inside_window() && !began_window()) return all;
   for (const auto& item : core_.module->named_parameters()) {
     const at::Tensor& gradient = item.value().grad();
     if (gradient.defined()) all[item.key()] = gradient;

@@ -188,17 +188,31 @@ void expect_exact(const Job& job) {
   }
 }
 
-// Without random numbers in the step, a batch that is made again is the same.
-State fit_until(const fs::path& folder, int64_t seed, int crash) {
+/// Draws random numbers, counts in a metric, and logs the mean of the epoch.
+struct Counting : Line {
+  Counting() { register_metric("mean", mean); }
+  StepOutput training_step(const Batch& batch, StepContext& step) override {
+    auto loss = loss_of(batch) + 0.01 * torch::rand({});
+    loss = loss + layer->weight.sum() * 0.01 * torch::rand({});
+    log("loss", loss, {.on_step = true, .on_epoch = true});
+    mean.update(loss);
+    log("mean", mean);
+    Line::training_step(batch, step);
+    return loss;
+  }
+  metrics::Mean mean{};
+};
+
+// What is made again is the same.
+State fit_until(const fs::path& folder, int64_t seed, int crash,
+                const std::string& crash_in) {
   seed_everything(seed);
-  Line line;
+  Counting line;
   torch::nn::init::constant_(line.layer->weight, 0.25);
   torch::nn::init::constant_(line.layer->bias, -0.5);
-  int steps = 0;
+  int calls = 0;
   line.on_hook = [&](const std::string& hook) {
-    if (hook == "training_step" && ++steps == crash) {
-      throw std::runtime_error("crash");
-    }
+    if (hook == crash_in && ++calls == crash) throw std::runtime_error("crash");
   };
   const auto x = torch::arange(21).to(torch::kFloat).unsqueeze(1) / 21;
   DataLoader train(TensorDataset(x, 2 * x + 1),
@@ -214,17 +228,24 @@ State fit_until(const fs::path& folder, int64_t seed, int crash) {
     return {};
   }
   EXPECT_EQ(trainer.global_step(), 6);
-  return state_dict(line).clone();
+  State end = state_dict(line).clone();
+  for (const auto& [name, value] : trainer.callback_metrics()) {
+    end[name] = value;
+  }
+  return end;
 }
 
 TEST(Resume, FromAnExceptionInEachBatch) {
   const TempDir dir;
-  const State straight = fit_until(dir.path() / "none", 1, 0);
-  for (int crash = 1; crash <= 14; ++crash) {
-    SCOPED_TRACE(crash);
-    const fs::path folder = dir.path() / std::to_string(crash);
-    ASSERT_TRUE(fit_until(folder, 1, crash).is_none());
-    EXPECT_EQ(first_difference(straight, fit_until(folder, 999, 0)), "");
+  const State straight = fit_until(dir.path() / "none", 1, 0, "");
+  for (const std::string hook :
+       {"training_step", "on_before_backward", "on_after_backward"}) {
+    for (int crash = 1; crash <= 14; ++crash) {
+      SCOPED_TRACE(hook + " " + std::to_string(crash));
+      const fs::path folder = dir.path() / hook / std::to_string(crash);
+      ASSERT_TRUE(fit_until(folder, 1, crash, hook).is_none());
+      EXPECT_EQ(first_difference(straight, fit_until(folder, 999, 0, "")), "");
+    }
   }
 }
 

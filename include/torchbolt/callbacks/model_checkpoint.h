@@ -134,6 +134,9 @@ class TORCHBOLT_API ModelCheckpoint : public CheckpointCallback {
   std::vector<KeptCheckpoint> kept_checkpoints() const override;
   int64_t most_kept() const override { return options_.save_top_k; }
   State settings() const override;
+  bool saves_on_exception() const override {
+    return options_.save_on_exception;
+  }
   std::vector<std::filesystem::path> last_model_candidates(
       const Trainer& trainer) const override;
   std::vector<std::filesystem::path> other_model_candidates(
@@ -163,10 +166,10 @@ class TORCHBOLT_API ModelCheckpoint : public CheckpointCallback {
   void save_best(Trainer& trainer, const MetricMap& metrics);
   void save_newest(Trainer& trainer, const MetricMap& metrics);
   void save_scored(Trainer& trainer, const MetricMap& metrics, double score);
+  bool links_last() const;
   void save_last(Trainer& trainer, const MetricMap& metrics);
   void save(Trainer& trainer, const std::filesystem::path& path,
             const std::filesystem::path& old);
-  bool links_last() const;
   /// `own` may be replaced.
   std::filesystem::path free_path(const Trainer& trainer,
                                   const std::string& name,
