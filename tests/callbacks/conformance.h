@@ -6,6 +6,7 @@
 #include <torchbolt/torchbolt.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -80,67 +81,20 @@ inline State weights_of(const torch::nn::Module& module) {
   return all;
 }
 
-/// Everything with state, when epoch `epoch` ends: what a checkpoint holds.
-class Saver final : public Callback {
+/// Writes a checkpoint when epoch `epoch` ends.
+class Saver final : public CheckpointCallback {
  public:
-  explicit Saver(int64_t epoch) : epoch_(epoch) {}
-  CallbackOrder order() const override { return CallbackOrder::kCheckpoint; }
+  Saver(int64_t epoch, std::filesystem::path file)
+      : epoch_(epoch), file_(std::move(file)) {}
   bool monitors() const override { return true; }
-  void on_train_epoch_end(Trainer& trainer, Module& module) override {
+  void on_train_epoch_end(Trainer& trainer, Module&) override {
     if (trainer.current_epoch() != epoch_) return;
-    State callbacks = State::map();
-    for (const auto& callback : trainer.callbacks()) {
-      State state = callback->state();
-      if (!state.is_none()) {
-        callbacks[std::string_view(callback->state_key())] = std::move(state);
-      }
-    }
-    auto& optimizer =
-        dynamic_cast<optim::Optimizer&>(*trainer.optimizers().front());
-    saved = State::map({{"weights", weights_of(module)},
-                        {"optimizer", optimizer.state()},
-                        {"callbacks", std::move(callbacks)},
-                        {"loops", trainer.progress().state()},
-                        {"rng", rng_state()}})
-                .clone();
+    trainer.save_checkpoint_after_hook(*this, file_);
   }
-  State saved{};
 
  private:
   int64_t epoch_;
-};
-
-/// Puts it back, each part where the Trainer will when it reads checkpoints:
-/// module and callbacks after the setup hooks, the rest before training.
-class Restorer final : public Callback {
- public:
-  explicit Restorer(State saved) : saved_(std::move(saved)) {}
-  CallbackOrder order() const override { return CallbackOrder::kCheckpoint; }
-  void setup(Trainer& trainer, Module& module, Stage stage) override {
-    if (stage != Stage::kFit) return;
-    const at::NoGradGuard no_grad;
-    const State weights = weights_of(module);
-    for (const auto& [name, tensor] : weights.entries()) {
-      tensor.as_tensor().copy_(saved_.at("weights").at(name).as_tensor());
-    }
-    for (const auto& callback : trainer.callbacks()) {
-      const State* state =
-          saved_.at("callbacks").find(std::string_view(callback->state_key()));
-      if (state != nullptr) callback->load_state(*state);
-    }
-  }
-  void on_fit_start(Trainer& trainer, Module&) override {
-    dynamic_cast<optim::Optimizer&>(*trainer.optimizers().front())
-        .load_state(saved_.at("optimizer"));
-    // No part of the Trainer's interface sets them until there are checkpoints.
-    const_cast<FitProgress&>(trainer.progress()).load_state(saved_.at("loops"));
-  }
-  void on_train_start(Trainer&, Module&) override {
-    load_rng_state(saved_.at("rng"));
-  }
-
- private:
-  State saved_;
+  std::filesystem::path file_;
 };
 
 /// Notes how many rows there were as epoch `epoch` began.
@@ -191,20 +145,20 @@ struct Remains {
   std::vector<RowLogger::Row> rows{};
   State weights{};
   State callback{};
-  State saved{};
   std::string work{};
 };
 
 inline constexpr int64_t kSplit = 2;
 
-inline Remains remains_of(const Conformer& conformer, const State* saved) {
+/// Of the run that writes `file`, or of the one that goes on from there.
+inline Remains remains_of(const Conformer& conformer,
+                          const std::filesystem::path& file, bool goes_on) {
   // The second run is another process's: nothing is as it was by chance.
-  torch::manual_seed(saved == nullptr ? 1 : 2);
+  torch::manual_seed(goes_on ? 2 : 1);
   FakeClock clock;
   ConformanceNet net(clock);
   const auto logger = std::make_shared<ConformanceLogger>();
   const auto mark = std::make_shared<RowMark>(kSplit, logger);
-  const auto saver = std::make_shared<Saver>(kSplit - 1);
   const std::shared_ptr<Callback> callback = conformer.make();
   TrainerOptions options = quiet({.max_epochs = 2 * kSplit, .logger = logger});
   // Here it would say that there is none.
@@ -214,10 +168,11 @@ inline Remains remains_of(const Conformer& conformer, const State* saved) {
   options.num_sanity_val_steps = 0;
   options.log_every_n_steps = 1;
   options.seams.clock = &clock;
-  options.callbacks = {mark, callback, saver};
-  if (saved != nullptr) {
-    options.callbacks.push_back(std::make_shared<Restorer>(*saved));
-  }
+  options.callbacks = {mark, callback};
+  options.enable_checkpointing = true;
+  // Also where nothing is saved, so that none is there by default.
+  options.callbacks.push_back(
+      std::make_shared<Saver>(goes_on ? -1 : kSplit - 1, file));
   const auto x = torch::arange(72, torch::kFloat).remainder(11).view({24, 3});
   const auto y = x.sum(1, true).sin();
   DataLoader train(TensorDataset(x, y),
@@ -230,12 +185,13 @@ inline Remains remains_of(const Conformer& conformer, const State* saved) {
     const int fd = ::open(shown.c_str(), O_CREAT | O_WRONLY, 0600);
     const OutputTo output(fd);
     ::close(fd);
-    trainer.fit(net, train, val);
+    FitOptions how;
+    if (goes_on) how.ckpt_path = file.string();
+    trainer.fit(net, train, val, how);
   }
 
   Remains remains{.weights = weights_of(net).clone(),
-                  .callback = callback->state().clone(),
-                  .saved = saver->saved};
+                  .callback = callback->state().clone()};
   if (conformer.works) {
     remains.work = conformer.works(trainer, net, *callback, read_file(shown));
   }
@@ -255,9 +211,13 @@ inline Remains remains_of(const Conformer& conformer, const State* saved) {
 /// What differs between the straight run and the split one; "" when nothing
 /// does.
 inline std::string difference(const Conformer& conformer) {
-  const Remains straight = remains_of(conformer, nullptr);
-  if (straight.saved.is_none()) return "the run ended before it was saved";
-  const Remains split = remains_of(conformer, &straight.saved);
+  const TempDir folder;
+  const auto file = folder.path() / "split.ckpt";
+  const Remains straight = remains_of(conformer, file, false);
+  if (!std::filesystem::exists(file)) {
+    return "the run ended before it was saved";
+  }
+  const Remains split = remains_of(conformer, file, true);
   if (straight.rows.empty()) return "nothing was logged after the split";
   if (straight.rows.size() != split.rows.size()) {
     return "rows: " + std::to_string(straight.rows.size()) + " and " +
