@@ -315,7 +315,7 @@ TEST(LoadFromCheckpoint, MakesTheModuleFromItsHyperParameters) {
   EXPECT_TRUE(has(message_of<CheckpointError>([&] {
                     load_from_checkpoint<Line>(dir.path() / "wide.ckpt");
                   }),
-                  {"layer.weight", "[5, 1]", "[1, 1]"}));
+                  {"wide.ckpt", "layer.weight", "[5, 1]", "[1, 1]"}));
 }
 
 }  // namespace
