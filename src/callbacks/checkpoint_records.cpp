@@ -39,6 +39,7 @@ fs::path CheckpointRecords::make_room() {
   if (has_room()) return {};
   const fs::path dropped = kth_path_;
   drop(dropped, *kth_value_);
+  know(dropped, *kth_value_);
   std::erase_if(best_k_, [&](const auto& one) { return one.first == dropped; });
   return dropped;
 }
@@ -50,15 +51,21 @@ void CheckpointRecords::add(const fs::path& path, double score, int64_t step) {
   const auto same =
       std::ranges::find(best_k_, path, &Scores::value_type::first);
   if (same != best_k_.end()) {
-    if (std::ranges::find(written_, path, &Written::path) == written_.end()) {
-      written_.push_back({.path = path, .score = same->second});
-    }
+    know(path, same->second);
     best_k_.erase(same);
   }
   best_k_.emplace_back(path, score);
+  std::erase_if(dropped_, [&](const auto& one) { return one.first == path; });
   remember(path, score, step);
   find_worst();
   find_best();
+}
+
+// Of a file that comes from a run before.
+void CheckpointRecords::know(const fs::path& path, double score) {
+  if (std::ranges::find(written_, path, &Written::path) == written_.end()) {
+    written_.push_back({.path = path, .score = score});
+  }
 }
 
 void CheckpointRecords::remember(const fs::path& path, double score,
@@ -239,6 +246,8 @@ bool CheckpointRecords::load_state(const State& state,
   best_score_ = score_of(state.at("best_model_score"));
   current_score_ = score_of(state.at("current_score"));
   best_k_.clear();
+  dropped_.clear();
+  written_.clear();
   for (const auto& [key, score] : state.at("best_k_models").entries()) {
     best_k_.emplace_back(std::get<std::string>(key), score.as_double());
   }

@@ -75,6 +75,7 @@ class CheckpointRecords {
   double unset() const;
   Scores::const_iterator worst() const;
   void drop(const std::filesystem::path& file, double score);
+  void know(const std::filesystem::path& path, double score);
   void remember(const std::filesystem::path& path, double score, int64_t step);
   void correct_scores(
       const std::function<std::optional<int64_t>(const std::filesystem::path&)>&

@@ -217,22 +217,33 @@ TEST(CheckpointFailure, OfOneWriterLeavesTheOtherAlone) {
 
 // The file is there as before, and so is its score.
 TEST(CheckpointFailure, OfANameThatIsTakenAgainKeepsTheScoreBefore) {
-  for (const bool in_background : {false, true}) {
+  for (const std::string way : {"at once", "in the background", "resumed"}) {
+    SCOPED_TRACE(way);
     const TempDir dir;
-    Falling line;
-    const auto flaky = std::make_shared<Flaky>(std::vector<int64_t>{6});
-    TrainerOptions options = best_two(dir.path(), flaky, false);
-    if (in_background) {
-      options.plugins = {std::make_shared<AsyncCheckpointIO>(flaky)};
+    const auto options = [&](int64_t epochs, std::shared_ptr<CheckpointIO> io) {
+      TrainerOptions all = best_two(dir.path(), std::move(io), false);
+      all.callbacks = {ModelCheckpoint({.dirpath = dir.path(),
+                                        .filename = "best",
+                                        .monitor = "score",
+                                        .enable_version_counter = false})};
+      all.max_epochs = epochs;
+      return all;
+    };
+    FitOptions how;
+    if (way == "resumed") {
+      Falling line;
+      Trainer(options(2, std::make_shared<TorchCheckpointIO>()))
+          .fit(line, line_batches(2));
+      how.ckpt_path = dir.path() / "best.ckpt";
     }
-    options.callbacks = {ModelCheckpoint({.dirpath = dir.path(),
-                                          .filename = "best",
-                                          .monitor = "score",
-                                          .save_on_exception = true,
-                                          .enable_version_counter = false})};
-    options.max_epochs = 3;  // 5, 4, and 3, which can't be written
-    Trainer trainer(options);
-    trainer.fit(line, line_batches(2));
+    std::shared_ptr<CheckpointIO> io =
+        std::make_shared<Flaky>(std::vector<int64_t>{6});
+    if (way == "in the background")
+      io = std::make_shared<AsyncCheckpointIO>(io);
+    // 5, 4, and 3, which can't be written.
+    Falling line;
+    Trainer trainer(options(3, io));
+    trainer.fit(line, line_batches(2), {}, how);
     EXPECT_EQ(names_in(dir.path()), std::vector<std::string>{"best.ckpt"});
     const auto& callback = trainer.callback<ModelCheckpoint>();
     ASSERT_EQ(callback.best_k_models().size(), 1u);
