@@ -54,7 +54,7 @@ class FitLoop {
   bool inside_window() const;
   ManualOptimization& manual() { return manual_; }
 
-  // fit_loop_resume.cpp
+  // fit_loop_state.cpp, fit_loop_resume.cpp
   /// A backward pass is about to add to the gradients.
   void before_backward();
   /// All that a checkpoint keeps of the fit beside its counters.
