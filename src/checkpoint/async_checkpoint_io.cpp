@@ -41,6 +41,11 @@ class AsyncCheckpointIO::Worker {
 
   void remove(const std::filesystem::path& path) { add({.path = path}); }
 
+  void link(const std::filesystem::path& target,
+            const std::filesystem::path& link) {
+    add({.path = link, .target = target});
+  }
+
   void wait_for_all() {
     wait([this] { return jobs_.empty(); });
   }
@@ -75,8 +80,11 @@ class AsyncCheckpointIO::Worker {
  private:
   struct Job {
     std::filesystem::path path{};
-    // None: the path is to be removed.
+    // None: the path is to be removed, or to be a link.
     std::optional<detail::Snapshot> snapshot{};
+    std::filesystem::path target{};
+    // What it relies on wasn't stored.
+    bool given_up = false;
   };
 
   template <class Condition>
@@ -89,6 +97,7 @@ class AsyncCheckpointIO::Worker {
     {
       const std::scoped_lock lock(mutex_);
       if (job.snapshot) ++saves_;
+      job.given_up = !job.snapshot && error_ != nullptr;
       jobs_.push_back(std::move(job));
     }
     changed_.notify_all();
@@ -99,14 +108,14 @@ class AsyncCheckpointIO::Worker {
     while (true) {
       wait([this] { return stopping_ || !jobs_.empty(); });
       Job* job = nullptr;
-      bool failed = false;
+      bool given_up = false;
       {
         const std::scoped_lock lock(mutex_);
         if (jobs_.empty()) return;
         job = &jobs_.front();  // which stays there until it is done
-        failed = error_ != nullptr;
+        given_up = job->given_up;
       }
-      do_job(*job, failed);
+      if (!given_up) do_job(*job);
       {
         const std::scoped_lock lock(mutex_);
         if (job->snapshot) --saves_;
@@ -116,12 +125,13 @@ class AsyncCheckpointIO::Worker {
     }
   }
 
-  void do_job(Job& job, bool failed) {
+  void do_job(Job& job) {
     try {
       if (job.snapshot) {
         inner_->save_checkpoint(job.snapshot->state, job.path);
-      } else if (!failed) {
-        // After a failure it may be the last good one.
+      } else if (!job.target.empty()) {
+        inner_->link_checkpoint(job.target, job.path);
+      } else {
         inner_->remove_checkpoint(job.path);
       }
     } catch (...) {
@@ -136,6 +146,11 @@ class AsyncCheckpointIO::Worker {
   void fail(const std::exception_ptr& error) {
     {
       const std::scoped_lock lock(mutex_);
+      // What was to be removed may be the last good one, also when somebody
+      // has taken the error by then.
+      for (Job& job : jobs_) {
+        if (!job.snapshot) job.given_up = true;
+      }
       if (!error_) {
         error_ = error;
         failed_ = true;
@@ -205,6 +220,11 @@ State AsyncCheckpointIO::load_checkpoint(const std::filesystem::path& path) {
 
 void AsyncCheckpointIO::remove_checkpoint(const std::filesystem::path& path) {
   worker_->remove(path);
+}
+
+void AsyncCheckpointIO::link_checkpoint(const std::filesystem::path& target,
+                                        const std::filesystem::path& link) {
+  worker_->link(target, link);
 }
 
 void AsyncCheckpointIO::check() { worker_->check(); }

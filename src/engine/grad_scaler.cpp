@@ -90,14 +90,16 @@ GradScaler::GradScaler(GradScalerOptions options)
 
 at::Tensor GradScaler::scale(const at::Tensor& loss) {
   if (!options_.enabled) return loss;
-  if (!scale_.defined()) {
-    const at::NoGradGuard no_grad;
-    const auto on = at::TensorOptions().device(loss.device());
-    scale_ = at::full({}, scale_value_, on.dtype(at::kFloat));
-    growth_tracker_ = at::full({}, tracker_value_, on.dtype(at::kInt));
-  }
+  if (!scale_.defined()) make_tensors(loss.device());
   used_ = scale_;
   return loss * scale_.to(loss.device(), /*non_blocking=*/true);
+}
+
+void GradScaler::make_tensors(const c10::Device& device) {
+  const at::NoGradGuard no_grad;
+  const auto on = at::TensorOptions().device(device);
+  scale_ = at::full({}, scale_value_, on.dtype(at::kFloat));
+  growth_tracker_ = at::full({}, tracker_value_, on.dtype(at::kInt));
 }
 
 void GradScaler::unscale_(torch::optim::Optimizer& optimizer) {
@@ -193,6 +195,8 @@ void GradScaler::update() {
   }
   if (!all.empty()) {
     const at::NoGradGuard no_grad;
+    // No loss came since they were taken back.
+    if (!scale_.defined()) make_tensors(all[0].device());
     at::Tensor sum = all[0].to(scale_.device());
     for (std::size_t k = 1; k < all.size(); ++k) {
       sum = sum + all[k].to(scale_.device());
@@ -227,13 +231,21 @@ double GradScaler::get_scale() const {
 
 State GradScaler::state() const {
   if (!options_.enabled) return State::map();
-  return State::map({{"scale", get_scale()},
-                     {"growth_factor", options_.growth_factor},
-                     {"backoff_factor", options_.backoff_factor},
-                     {"growth_interval", options_.growth_interval},
-                     {"_growth_tracker", growth_tracker_.defined()
-                                             ? growth_tracker_.item<int64_t>()
-                                             : tracker_value_}});
+  State state =
+      State::map({{"scale", get_scale()},
+                  {"growth_factor", options_.growth_factor},
+                  {"backoff_factor", options_.backoff_factor},
+                  {"growth_interval", options_.growth_interval},
+                  {"_growth_tracker", growth_tracker_.defined()
+                                          ? growth_tracker_.item<int64_t>()
+                                          : tracker_value_}});
+  // Python's has no such key, and passes over it.
+  if (!earlier_.empty()) {
+    double found = 0;
+    for (const at::Tensor& one : earlier_) found += one.item<double>();
+    state["_found_inf"] = found;
+  }
+  return state;
 }
 
 void GradScaler::load_state(const State& state) {
@@ -249,6 +261,9 @@ void GradScaler::load_state(const State& state) {
   read.backoff_factor = state.at("backoff_factor").as_double();
   read.growth_interval = state.at("growth_interval").as_int();
   const int64_t tracker = state.at("_growth_tracker").as_int();
+  const State* found = state.find("_found_inf");
+  const std::optional<double> found_inf =
+      found != nullptr ? std::optional(found->as_double()) : std::nullopt;
   try {
     check(read);
   } catch (const ConfigError& error) {
@@ -263,6 +278,7 @@ void GradScaler::load_state(const State& state) {
   growth_tracker_.reset();
   used_.reset();
   end_round();
+  if (found_inf) earlier_.push_back(at::full({}, *found_inf, at::kFloat));
 }
 
 GradScaler::Round& GradScaler::round_of(

@@ -14,7 +14,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 namespace bolt::tools {
 namespace {
@@ -206,14 +208,17 @@ std::string tensor_difference(const at::Tensor& a, const at::Tensor& b) {
   }
   const auto type =
       at::isComplexType(a.scalar_type()) ? at::kComplexDouble : at::kDouble;
-  const at::Tensor difference =
-      (a.to(type) - b.to(type)).abs().nan_to_num(0.0).flatten();
-  const int64_t differing = (difference > 0).sum().item<int64_t>();
+  const at::Tensor x = a.to(type).flatten(), y = b.to(type).flatten();
+  const at::Tensor both_nan = x.isnan().logical_and(y.isnan());
+  const at::Tensor differs = x.ne(y).logical_and(both_nan.logical_not());
+  const auto differing = differs.sum().item<int64_t>();
+  // Bits that mean the same number, such as those of 0 and -0.
+  if (differing == 0) return tensor_text(a) + ": equal, in other bits";
   std::array<char, 100> text{};
-  std::snprintf(
-      text.data(), text.size(), ": %lld of %lld differ, by up to %g",
-      static_cast<long long>(differing), static_cast<long long>(a.numel()),
-      difference.numel() == 0 ? 0.0 : difference.max().item<double>());
+  std::snprintf(text.data(), text.size(), ": %lld of %lld differ, by up to %g",
+                static_cast<long long>(differing),
+                static_cast<long long>(a.numel()),
+                (x - y).abs().masked_select(differs).max().item<double>());
   return tensor_text(a) + text.data();
 }
 
@@ -318,20 +323,22 @@ class Mean {
     }
     for (const auto& [name, tensor] : weights) {
       const auto found = sums_.find(name);
-      const bool fits =
-          found != sums_.end() && found->second.sizes() == tensor.sizes();
+      const bool fits = found != sums_.end() &&
+                        found->second.sizes() == tensor.sizes() &&
+                        same_kind(found->second, tensor);
       if (!fits || weights.size() != sums_.size()) refuse(path, name);
       if (averaged(tensor)) found->second.add_(tensor);
     }
   }
-  // In the place of the last file's tensors; those that are one stay one.
+  // In the place of the last file's tensors; those that are one stay one, and a
+  // part of another one is not that one.
   void put(const std::map<std::string, at::Tensor>& weights) {
     const at::NoGradGuard no_grad;
-    std::set<std::pair<const void*, int64_t>> done;
+    std::set<std::tuple<const void*, int64_t, std::vector<int64_t>>> done;
     for (const auto& [name, tensor] : weights) {
       if (!averaged(tensor)) continue;
       if (!done.emplace(tensor.storage().unsafeGetStorageImpl(),
-                        tensor.storage_offset())
+                        tensor.storage_offset(), tensor.sizes().vec())
                .second) {
         continue;
       }
@@ -344,6 +351,11 @@ class Mean {
   static bool averaged(const at::Tensor& tensor) {
     return at::isFloatingType(tensor.scalar_type()) ||
            at::isComplexType(tensor.scalar_type());
+  }
+  // Whole numbers can't take a float, nor these a complex number.
+  static bool same_kind(const at::Tensor& a, const at::Tensor& b) {
+    return averaged(a) == averaged(b) && at::isComplexType(a.scalar_type()) ==
+                                             at::isComplexType(b.scalar_type());
   }
   static at::Tensor widened(const at::Tensor& tensor) {
     const at::ScalarType type = tensor.scalar_type();

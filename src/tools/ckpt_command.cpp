@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -44,7 +45,16 @@ void add_verify(CLI::App& ckpt) {
       "verify", "Reads a file to its end and compares every checksum");
   command->add_option("FILE", options->files)->required();
   command->callback([options] {
-    for (const auto& file : options->files) print(verify_checkpoint_file(file));
+    bool all_whole = true;
+    for (const auto& file : options->files) {
+      try {
+        print(verify_checkpoint_file(file));
+      } catch (const std::exception& error) {
+        std::fprintf(stderr, "torchbolt: %s\n", error.what());
+        all_whole = false;
+      }
+    }
+    if (!all_whole) throw CLI::RuntimeError(1);
   });
 }
 

@@ -85,25 +85,21 @@ fs::path find_best(const TrainerCore& core, const Writers& writers) {
                 "fit first, or give a path");
 }
 
-// The highest number first.
+// The highest number first. An empty one is a name that was taken, by a run
+// that had no time to write more.
 std::vector<fs::path> hpc_files(const fs::path& folder) {
   std::vector<std::pair<int64_t, fs::path>> numbered;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const int64_t number = hpc_number(entry.path().filename());
-    if (number >= 0) numbered.emplace_back(number, entry.path());
+    std::error_code ignored;
+    if (number < 0 || entry.file_size(ignored) == 0) continue;
+    numbered.emplace_back(number, entry.path());
   }
   std::ranges::sort(numbered, std::ranges::greater());
   std::vector<fs::path> files;
   for (auto& [number, file] : numbered) files.push_back(std::move(file));
   return files;
-}
-
-std::vector<fs::path> find_hpc(const fs::path& folder) {
-  std::vector<fs::path> files = hpc_files(folder);
-  if (!files.empty()) return files;
-  throw no_file("hpc", "there is no hpc_ckpt_<n>.ckpt in " + folder.string(),
-                "give a path");
 }
 
 // Those that are there and aren't among `all`, the newest first.
@@ -119,6 +115,25 @@ void append_by_age(std::vector<fs::path> files, std::vector<fs::path>& all) {
     if (std::ranges::find(all, file) != all.end()) continue;
     all.push_back(std::move(file));
   }
+}
+
+// Behind them, should none be whole, what the callbacks have written.
+std::vector<fs::path> find_hpc(const TrainerCore& core,
+                               const Writers& writers) {
+  const fs::path folder = core.trainer.default_root_dir();
+  std::vector<fs::path> files = hpc_files(folder), others;
+  if (files.empty()) {
+    throw no_file("hpc", "there is no hpc_ckpt_<n>.ckpt in " + folder.string(),
+                  "give a path");
+  }
+  for (const CheckpointCallback* one : writers) {
+    std::ranges::move(one->last_model_candidates(core.trainer),
+                      std::back_inserter(others));
+    std::ranges::move(one->other_model_candidates(core.trainer),
+                      std::back_inserter(others));
+  }
+  append_by_age(std::move(others), files);
+  return files;
 }
 
 // Those that are meant to be the last; behind them, should none of these be
@@ -186,7 +201,7 @@ std::vector<fs::path> find_checkpoints(const TrainerCore& core,
   if (!ckpt_path) return {};
   if (*ckpt_path == "best") return {find_best(core, writers)};
   if (*ckpt_path == "last") return find_last(core, writers);
-  if (*ckpt_path == "hpc") return find_hpc(core.trainer.default_root_dir());
+  if (*ckpt_path == "hpc") return find_hpc(core, writers);
   return {expand_user(*ckpt_path)};
 }
 

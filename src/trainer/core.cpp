@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <csignal>
 #include <cstdlib>
 #include <iterator>
 #include <set>
@@ -188,7 +187,9 @@ TrainerCore::TrainerCore(Trainer& owner, TrainerOptions arguments)
       test_loop(std::make_unique<EvaluationLoop>(*this, Stage::kTest)),
       predict_loop(std::make_unique<PredictionLoop>(*this)),
       own_callbacks_(make_callbacks(options, own_handles_)) {
-  checkpoints.use(checkpoint_plugin(options));
+  const auto io = checkpoint_plugin(options);
+  checkpoints.use(io);
+  restorer.use(io);
   open_standard_streams();
   callbacks = own_callbacks_;
   max_epochs = options.max_epochs.value_or(-1);
@@ -380,6 +381,7 @@ void TrainerCore::transfer(AnyBatch& batch, int64_t dataloader_idx) {
 }
 
 void TrainerCore::backward(const at::Tensor& loss) {
+  fit_loop->before_backward();
   PrecisionPlugin* const precision = fabric.precision_plugin();
   if (precision == nullptr) {
     pass_back(loss);
@@ -396,13 +398,6 @@ void TrainerCore::pass_back(const at::Tensor& loss) {
   hook_module(Hook::kBackward, [&](Module& m) { m.backward(loss); });
   hook(Hook::kOnAfterBackward, &Callback::on_after_backward,
        &Module::on_after_backward);
-}
-
-void TrainerCore::check_signals() {
-  if (signals_ == nullptr) return;
-  for (const int signal : watched_) {
-    if (signals_->pending(signal) > 0) leave(signal);
-  }
 }
 
 bool TrainerCore::validation_enabled() const {

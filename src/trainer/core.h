@@ -2,7 +2,6 @@
 
 #include <torchbolt/core/clock.h>
 #include <torchbolt/core/log.h>
-#include <torchbolt/core/signals.h>
 #include <torchbolt/trainer/trainer.h>
 
 #include <chrono>
@@ -15,10 +14,12 @@
 #include <vector>
 
 #include "trainer/access.h"
+#include "trainer/checkpoint_restorer.h"
 #include "trainer/checkpoints.h"
 #include "trainer/fetcher.h"
 #include "trainer/hook.h"
 #include "trainer/log_book.h"
+#include "trainer/run_signals.h"
 
 namespace bolt::detail {
 
@@ -89,12 +90,6 @@ class TrainerCore {
   /// Runs the transfer hooks, so that the batch is on the device.
   void transfer(AnyBatch& batch, int64_t dataloader_idx);
 
-  // -- stopping ------------------------------------------------------------
-
-  /// Throws Interrupted when a signal came that ends the run; what is to be
-  /// saved then is.
-  void check_signals();
-
   LogPosition log_position() const {
     return {progress.epochs.current.completed, progress.batches_that_stepped};
   }
@@ -151,6 +146,8 @@ class TrainerCore {
   std::vector<std::shared_ptr<Callback>> callbacks{};
   LogBook log{};
   Checkpoints checkpoints{*this};
+  CheckpointRestorer restorer{*this};
+  RunSignals signals{*this};
   /// Those that go on where they were when the run's checkpoint was written.
   std::vector<Logger*> resumed_loggers{};
   FitProgress progress{};
@@ -216,11 +213,6 @@ class TrainerCore {
   int64_t schedule_steps(const LRSchedulerConfig& config,
                          int64_t global_steps) const;
   void log_hyperparameters();
-  void start_signals();
-  [[noreturn]] void leave(int signal);
-  bool is_to_be_saved() const;
-  void save_for_requeue(int signal);
-  void requeue();
   void finish();
   void fail(std::exception_ptr error);
   void end();
@@ -230,12 +222,6 @@ class TrainerCore {
   // The handles that own callbacks came in, which know their classes.
   std::map<const Callback*, CallbackHandle> own_handles_{};
   std::vector<std::shared_ptr<Callback>> own_callbacks_{};
-  std::unique_ptr<SignalSource> signals_{};
-  std::vector<int> watched_{};
-  // That came behind the last place where one ends the run.
-  int late_signal_ = 0;
-  // What loggers are told when the run ends with an exception.
-  LoggerStatus failure_ = LoggerStatus::kFailed;
   bool was_manual_ = false;
 };
 

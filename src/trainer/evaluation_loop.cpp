@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include "core/attempts.h"
 #include "trainer/checks.h"
 #include "trainer/core.h"
 #include "trainer/fit_loop.h"
@@ -149,7 +150,7 @@ void EvaluationLoop::run_batches() {
     progress_.is_last_batch = fetcher_->done();
     step(*fetched);
     fetched->batch.reset();
-    core_.check_signals();
+    core_.signals.check();
   }
   finish_loader();
 }
@@ -273,6 +274,7 @@ void EvaluationLoop::setup_data() {
 
 State EvaluationLoop::state() const {
   if (resume_) return *resume_;
+  if (left_) return *left_;
   State seen = State::list();
   for (const int64_t n : over_ ? seen_batches_ : seen_before_) {
     seen.push_back(n);
@@ -293,7 +295,7 @@ void EvaluationLoop::resume() {
   if (!resume_) return;
   const State state = *std::exchange(resume_, std::nullopt);
   std::vector<State> saved;
-  core_.checkpoints.take_back("the validation loaders' place", [&] {
+  core_.restorer.take_back("the validation loaders' place", [&] {
     saved = state.at("loaders").items();
     if (state.at("seen_batches").size() != loaders_.count() ||
         saved.size() != loaders_.count()) {
@@ -325,10 +327,16 @@ void EvaluationLoop::take_counts(const State& state) {
 
 void EvaluationLoop::forget_data() {
   loaders_ = {};
+  left_.reset();
   loaded_in_epoch_.reset();
 }
 
 void EvaluationLoop::release() {
+  Attempts attempts;
+  // For files that are written from here on.
+  if (function_ == Stage::kFit && (resume_ || loaders_.defined())) {
+    attempts.make([&] { left_ = state().clone(); });
+  }
   fetcher_.reset();
   untouched_.reset();
   if (resume_) {
@@ -336,7 +344,9 @@ void EvaluationLoop::release() {
     take_counts(*resume_);
     resume_.reset();
   }
-  close_loaders(std::exchange(loaders_, {}), core_.options);
+  attempts.make(
+      [&] { close_loaders(std::exchange(loaders_, {}), core_.options); });
+  attempts.rethrow();
 }
 
 std::vector<int64_t> EvaluationLoop::sanity_batches() const {

@@ -84,6 +84,8 @@ class EvaluationLoop {
   std::optional<State> resume_{};
   // The loaders' states that were taken back, until the next run.
   std::optional<State> untouched_{};
+  // Where the loaders stood when the fit let go of them.
+  std::optional<State> left_{};
 };
 
 }  // namespace bolt::detail

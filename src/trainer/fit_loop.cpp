@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/state/rng.h>
+#include <torchbolt/trainer/checkpoint_callback.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <string>
@@ -87,6 +89,13 @@ bool FitLoop::done() {
 
 void FitLoop::start() {
   fit_wait_ = {};
+  forget_before_batch();
+  saves_on_exception_ =
+      std::ranges::any_of(core_.callbacks, [](const auto& callback) {
+        const auto* writer =
+            dynamic_cast<const CheckpointCallback*>(callback.get());
+        return writer != nullptr && writer->saves_on_exception();
+      });
   Progress& epochs = core_.progress.epochs;
   if (core_.options.max_steps == -1) {
     epochs.current.completed = epochs.current.processed;
@@ -204,7 +213,7 @@ void FitLoop::end_epoch() {
   }
   core_.checkpoints.hook_ended();
   close_epoch();
-  core_.check_signals();
+  core_.signals.check();
 }
 
 void FitLoop::close_epoch() {
@@ -224,10 +233,14 @@ void FitLoop::close_epoch() {
 // -- a batch -----------------------------------------------------------------
 
 bool FitLoop::advance() {
+  note_before_batch();
   const auto asked = core_.clock.now();
   fetched_ = fetcher_->next();
   epoch_wait_.waited += core_.clock.now() - asked;
-  if (fetched_ == nullptr) return false;
+  if (fetched_ == nullptr) {
+    forget_before_batch();
+    return false;
+  }
 
   BatchProgress& batches = core_.progress.batches;
   StepContext step{.batch_idx = batches.counts.current.ready};
@@ -259,6 +272,7 @@ bool FitLoop::advance() {
     output_ = &output;
   }
   batches.counts.increment_processed();
+  forget_before_batch();
 
   update_schedulers(Interval::kStep, false);
   if (last_batch_reached()) update_schedulers(Interval::kEpoch, false);
@@ -317,7 +331,7 @@ void FitLoop::after_validation() {
     for (const auto& logger : core_.log.loggers) logger->save();
   }
   batch_is_over_ = true;
-  core_.check_signals();
+  core_.signals.check();
   core_.checkpoints.check();
 }
 

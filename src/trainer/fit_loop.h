@@ -54,7 +54,9 @@ class FitLoop {
   bool inside_window() const;
   ManualOptimization& manual() { return manual_; }
 
-  // fit_loop_resume.cpp
+  // fit_loop_state.cpp, fit_loop_resume.cpp
+  /// A backward pass is about to add to the gradients.
+  void before_backward();
   /// All that a checkpoint keeps of the fit beside its counters.
   State state() const;
   /// The counters are a checkpoint's: the next `run()` goes on there. `own`:
@@ -102,9 +104,14 @@ class FitLoop {
   };
   ResumeAt find_place() const;
   bool resumes_inside_epoch() const;
+  State loader_state() const;
   State metric_states() const;
   State gradients() const;
+  State gradients_of_now() const;
+  State log_state() const;
   bool began_window() const;
+  void note_before_batch();
+  void forget_before_batch();
   bool resumes_an_open_fit() const;
   void drop_open_epoch();
   void resume_loader();
@@ -137,6 +144,8 @@ class FitLoop {
   // kUnknownBatches = after the last batch.
   int64_t val_check_batch_ = kUnknownBatches;
   std::optional<int64_t> loaded_in_epoch_{};
+  // Where the loader stood when the fit let go of it.
+  State loader_left_{};
 
   DataWait epoch_wait_{};
   DataWait fit_wait_{};
@@ -150,6 +159,12 @@ class FitLoop {
   std::optional<LogBook::Bookmark> training_log_{};
   // What it changes, as it began.
   std::optional<State> before_validation_{};
+  // The same of a batch, where an exception in it would be saved; and the
+  // gradients, once its backward pass adds to them.
+  bool saves_on_exception_ = false;
+  std::optional<State> before_batch_{};
+  std::optional<State> gradients_before_{};
+  bool passed_back_ = false;
   ResumeAt resume_at_ = ResumeAt::kNowhere;
   // Nothing but the hooks of the fit's end is left to do.
   bool is_over_ = false;

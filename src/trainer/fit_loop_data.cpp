@@ -31,7 +31,7 @@ void FitLoop::setup_data() {
   fetcher_->track_state();
   loaded_in_epoch_ = epoch;
   if (resume_at_ != ResumeAt::kNowhere) {
-    core_.checkpoints.take_back("the loaders' place", [&] { resume_loader(); });
+    core_.restorer.take_back("the loaders' place", [&] { resume_loader(); });
   }
   start_pass();
   pass_is_fresh_ = true;
@@ -60,6 +60,7 @@ void FitLoop::start_pass() {
 
 void FitLoop::forget_data() {
   fetcher_.reset();
+  loader_left_ = {};
   pass_is_fresh_ = false;
   loaded_in_epoch_.reset();
   validation_.forget_data();
@@ -70,12 +71,16 @@ void FitLoop::release() {
   pass_is_fresh_ = false;
   training_log_.reset();
   before_validation_.reset();
+  before_batch_.reset();
+  gradients_before_.reset();
   resume_at_ = ResumeAt::kNowhere;
   resume_state_.reset();
   release_output();
   manual_.untoggle_all();
-  const std::optional<Fetcher> fetcher = std::exchange(fetcher_, std::nullopt);
   Attempts attempts;
+  // For files that are written from here on.
+  attempts.make([&] { loader_left_ = loader_state().clone(); });
+  const std::optional<Fetcher> fetcher = std::exchange(fetcher_, std::nullopt);
   attempts.make([&] {
     if (fetcher) close_loaders(fetcher->loaders(), core_.options);
   });

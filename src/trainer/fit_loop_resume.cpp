@@ -12,8 +12,8 @@
 #include "trainer/core.h"
 #include "trainer/fit_loop.h"
 
-// Going on from a checkpoint as if nothing had happened: what of the fit loop
-// is kept beside the counters, and how it finds back to where it was. A file is
+// Going on from a checkpoint as if nothing had happened: how the fit loop finds
+// back to where it was, with what fit_loop_state.cpp has kept. A file is
 // written when a hook is over (see checkpoints.h), so each case below does what
 // the loop would have done next.
 
@@ -32,74 +32,6 @@ void reopen(Progress& progress) {
 }
 
 }  // namespace
-
-// -- what is kept ------------------------------------------------------------
-
-State FitLoop::state() const {
-  // Nothing of it has been taken back yet.
-  if (resume_state_) return *resume_state_;
-  State state = State::map();
-  const bool in_validation =
-      training_log_.has_value() && !validation_.is_over();
-  // A validation that isn't over is made again, from the same beginning.
-  const bool again = in_validation && before_validation_;
-  state["rng"] = again ? before_validation_->at("rng") : rng_state();
-  state["metrics"] =
-      again ? before_validation_->at("metrics") : metric_states();
-  state["should_stop"] = core_.should_stop;
-  state["forward_only"] = core_.forward_only;
-  state["accumulate_grad_batches"] = core_.options.accumulate_grad_batches;
-  state["pass_is_fresh"] = pass_is_fresh_;
-  state["in_validation"] = in_validation;
-  state["batch_is_over"] = batch_is_over_;
-  state["is_over"] = is_over_;
-  state["loaded_in_epoch"] =
-      loaded_in_epoch_ ? State(*loaded_in_epoch_) : State();
-  if (fetcher_) {
-    // A batch that wasn't finished is made again.
-    const bool unfinished =
-        find_place() == ResumeAt::kBatch ||
-        fetcher_->given() > core_.progress.batches.counts.current.ready;
-    state["loader"] = fetcher_->state(unfinished && fetcher_->given() > 0);
-  }
-  state["validation"] = validation_.state();
-  state["log"] = State::map(
-      {{"book", kept_log_ ? *kept_log_ : core_.log.state(training_log_)},
-       {"store", store_.state(*core_.module)}});
-  state["gradients"] = gradients();
-  return state;
-}
-
-State FitLoop::metric_states() const {
-  State metrics = State::map();
-  for (const auto& [name, metric] : core_.module->registered_metrics()) {
-    metrics[name] = metric->state();
-  }
-  return metrics;
-}
-
-// Gradients that the next step goes on summing up.
-State FitLoop::gradients() const {
-  State all = State::map();
-  if (!core_.manual() && !inside_window() && !began_window()) return all;
-  for (const auto& item : core_.module->named_parameters()) {
-    const at::Tensor& gradient = item.value().grad();
-    if (gradient.defined()) all[item.key()] = gradient;
-  }
-  return all;
-}
-
-// Whether batches before the one that is at work left gradients behind.
-bool FitLoop::began_window() const {
-  if (find_place() != ResumeAt::kBatch) return false;
-  const int64_t before = core_.progress.batches.counts.current.ready - 1;
-  for (std::size_t k = 0; k < core_.optimizer_entries.size(); ++k) {
-    if (before % core_.window(k) != 0) return true;
-  }
-  return false;
-}
-
-// -- going on ----------------------------------------------------------------
 
 void FitLoop::resume(const State* own) {
   resume_state_.reset();
@@ -235,7 +167,7 @@ void FitLoop::resume_log() {
 }
 
 void FitLoop::take_back_log() {
-  core_.checkpoints.take_back("what was logged", [&] { resume_log(); });
+  core_.restorer.take_back("what was logged", [&] { resume_log(); });
 }
 
 // What callbacks set as an epoch begins, whose hook isn't called again.
@@ -254,7 +186,7 @@ void FitLoop::resume_settings() {
 }
 
 void FitLoop::resume_rest() {
-  const Checkpoints& file = core_.checkpoints;
+  const CheckpointRestorer& file = core_.restorer;
   if (resumes_inside_epoch()) {
     file.take_back("what callbacks had set", [&] { resume_settings(); });
   }

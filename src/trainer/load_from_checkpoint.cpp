@@ -45,9 +45,16 @@ void load_into(Module& module, const State& checkpoint,
                const LoadFromCheckpointOptions& options) {
   module.configure_model();
   module.on_load_checkpoint(checkpoint);
-  const StateDictDifference difference =
-      load_state_dict(module, checkpoint.at("state_dict"),
-                      options.strict.value_or(module.strict_loading));
+  StateDictDifference difference;
+  try {
+    difference =
+        load_state_dict(module, checkpoint.at("state_dict"),
+                        options.strict.value_or(module.strict_loading));
+  } catch (const CheckpointError& error) {
+    ErrorText text = error.text();
+    text.where = path.string();
+    throw CheckpointError(std::move(text));
+  }
   warn_of_difference(path, difference);
   if (options.map_location) module.to(*options.map_location);
 }

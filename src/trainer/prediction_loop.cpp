@@ -71,7 +71,7 @@ Predictions PredictionLoop::run(bool collect) {
           to_cpu(prediction));
     }
     fetched->batch.reset();
-    core_.check_signals();
+    core_.signals.check();
   }
 
   core_.hook(Hook::kOnPredictEpochEnd, &Callback::on_predict_epoch_end,

@@ -7,13 +7,11 @@
 #include <torchbolt/state/rng.h>
 #include <torchbolt/trainer/defaults.h>
 
-#include <csignal>
 #include <exception>
 #include <optional>
 #include <utility>
 
 #include "core/attempts.h"
-#include "distributed/slurm.h"
 #include "engine/default_dtype.h"
 #include "trainer/checks.h"
 #include "trainer/core.h"
@@ -57,7 +55,7 @@ void TrainerCore::run(Stage of, RunningStage running, RunRequest what,
                       Body body) {
   refuse_nested(of, *what.module);
   if (of == Stage::kFit) should_stop = forward_only = false;
-  failure_ = LoggerStatus::kFailed;
+  signals.reset();
   function = of;
   stage = running;
   status = RunStatus::kRunning;
@@ -67,25 +65,24 @@ void TrainerCore::run(Stage of, RunningStage running, RunRequest what,
     attach_callbacks();
     verify();
     prepare();
-    checkpoints.restore_model();
+    restorer.restore_model();
     setup_engine();
     if (of == Stage::kFit) {
       hook(Hook::kOnFitStart, &Callback::on_fit_start, &Module::on_fit_start);
     }
     log_hyperparameters();
-    start_signals();
+    signals.start();
     module->zero_grad();
-    checkpoints.restore_training();
+    restorer.restore_training();
     body();
-    check_signals();
+    signals.check();
     let_go();
     finish();
   } catch (...) {
     fail(std::current_exception());
     throw;
   }
-  // It came when there was nothing left to end.
-  if (late_signal_ != 0) throw Interrupted(late_signal_);
+  signals.throw_late();
 }
 
 void TrainerCore::fit(RunRequest what) {
@@ -95,7 +92,7 @@ void TrainerCore::fit(RunRequest what) {
       const IsolateRng isolate;
       // Those of the run that goes on; else none.
       const BatchProgress counted =
-          checkpoints.path() ? progress.validation : BatchProgress();
+          restorer.path() ? progress.validation : BatchProgress();
       const RunningStage before =
           std::exchange(stage, RunningStage::kSanityCheck);
       log.use(&fit_loop->validation().store());
@@ -161,7 +158,8 @@ void TrainerCore::connect(RunRequest what) {
   data = request.data;
   data_hooks = request.data_hooks;
   TrainerAccess::attach(*module, &trainer);
-  checkpoints.open(request.ckpt_path, request.module_given);
+  restorer.open(request.ckpt_path, request.module_given);
+  checkpoints.open(restorer.requeue_files());
   if (*function == Stage::kFit) {
     fit_loop->forget_data();
     resolve_epoch_limits();
@@ -244,11 +242,11 @@ void TrainerCore::prepare() {
 void TrainerCore::start_loggers() {
   resumed_loggers.clear();
   const State* states =
-      *function == Stage::kFit ? checkpoints.logger_states() : nullptr;
+      *function == Stage::kFit ? restorer.logger_states() : nullptr;
   for (std::size_t k = 0; k < log.loggers.size(); ++k) {
     Logger& logger = *log.loggers[k];
     if (states == nullptr || k >= states->size()) continue;
-    checkpoints.take_back("the logger's place", [&] {
+    restorer.take_back("the logger's place", [&] {
       const State& saved = states->items()[k];
       const bool is_same =
           saved.at("class").as_string() == type_name(typeid(logger));
@@ -299,60 +297,6 @@ void TrainerCore::log_hyperparameters() {
   }
 }
 
-void TrainerCore::start_signals() {
-  signals_ =
-      options.seams.signals ? options.seams.signals() : make_signal_source();
-  const PreemptionOptions& preemption = options.preemption;
-  // Of several the first one counts.
-  watched_ = {preemption.requeue_signal, SIGTERM, SIGINT};
-  signals_->start(watched_, preemption.grace_time
-                                ? std::optional(preemption.grace_time->time())
-                                : std::nullopt);
-}
-
-// The system may give the process little time, so that what is to be saved
-// comes before all else.
-void TrainerCore::leave(int signal) {
-  const auto guarded = [&](auto&& call) {
-    try {
-      call();
-    } catch (const std::exception& error) {
-      log_message(LogLevel::kError,
-                  "[Trainer] " + signal_name(signal) + ": " + error.what());
-    } catch (...) {
-      log_message(LogLevel::kError, "[Trainer] " + signal_name(signal) +
-                                        ": the run can't be saved");
-    }
-  };
-  if (signal != SIGINT) {
-    if (is_to_be_saved()) guarded([&] { save_for_requeue(signal); });
-    if (signal == options.preemption.requeue_signal)
-      guarded([&] { requeue(); });
-  }
-  throw Interrupted(signal);
-}
-
-bool TrainerCore::is_to_be_saved() const {
-  return *function == Stage::kFit && !options.fast_dev_run &&
-         stage != RunningStage::kSanityCheck && options.preemption.save &&
-         options.enable_checkpointing.value_or(true);
-}
-
-void TrainerCore::save_for_requeue(int signal) {
-  log_info("[Trainer.fit] " + signal_name(signal) + ": the run is saved in " +
-           checkpoints.save_for_requeue().string());
-  failure_ = LoggerStatus::kFinished;
-}
-
-void TrainerCore::requeue() {
-  const std::optional<std::string> job = slurm_job();
-  if (!job || !options.preemption.auto_requeue || !fabric.is_global_zero()) {
-    return;
-  }
-  requeue_slurm_job(*job);
-  log_info("[Trainer] job " + *job + " is in the queue again");
-}
-
 // -- after the loop ----------------------------------------------------------
 
 void TrainerCore::let_go() {
@@ -401,20 +345,15 @@ void TrainerCore::finish() {
 
 // Loaders and data module are the caller's: they may go now.
 void TrainerCore::end() {
-  late_signal_ = 0;
-  for (const int signal : watched_) {
-    if (late_signal_ == 0 && signals_ && signals_->pending(signal) > 0) {
-      late_signal_ = signal;
-    }
-  }
-  signals_.reset();
+  signals.end();
   log.use(nullptr);
   log.deliver_to_all();
   stage = RunningStage::kNone;
   data = nullptr;
   request.train = {};
   request.eval = {};
-  checkpoints.close();
+  restorer.close();
+  checkpoints.open();
 }
 
 // The user's exception is on its way: nothing here may take its place.
@@ -447,7 +386,10 @@ void TrainerCore::fail(std::exception_ptr error) {
     guarded("on_exception", [&] { data->on_exception(error); });
   }
   for (const auto& logger : log.loggers) {
-    guarded("finalize", [&] { logger->finalize(failure_); });
+    guarded("finalize", [&] {
+      logger->finalize(signals.saved() ? LoggerStatus::kFinished
+                                       : LoggerStatus::kFailed);
+    });
   }
   guarded("Trainer", [&] { let_go(); });
   end();

@@ -84,6 +84,10 @@ void Trainer::save_checkpoint_after_hook(const Callback& who,
 void Trainer::remove_checkpoint(const std::filesystem::path& path) {
   core_->checkpoints.remove(path);
 }
+bool Trainer::link_checkpoint(const std::filesystem::path& target,
+                              const std::filesystem::path& link) {
+  return core_->checkpoints.link(target, link);
+}
 void Trainer::after_hook(std::function<void()> then) {
   module();
   core_->checkpoints.after_hook(std::move(then));
@@ -92,7 +96,7 @@ bool Trainer::checkpoint_exists(const std::filesystem::path& path) const {
   return core_->checkpoints.exists(path);
 }
 std::optional<std::filesystem::path> Trainer::ckpt_path() const {
-  return core_->checkpoints.path();
+  return core_->restorer.path();
 }
 
 void Trainer::request_stop() { core_->should_stop = true; }

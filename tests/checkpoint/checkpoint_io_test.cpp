@@ -48,6 +48,10 @@ class Recorder : public CheckpointIO {
     const std::scoped_lock lock(mutex_);
     calls_.push_back("remove " + path.string());
   }
+  void link_checkpoint(const fs::path& target, const fs::path& link) override {
+    const std::scoped_lock lock(mutex_);
+    calls_.push_back("link " + link.string() + " to " + target.string());
+  }
   void teardown() override {
     const std::scoped_lock lock(mutex_);
     calls_.emplace_back("teardown");
@@ -103,6 +107,22 @@ TEST(TorchCheckpoint, SavesLoadsAndRemoves) {
   io.teardown();
 }
 
+TEST(TorchCheckpoint, LinksWhatIsThere) {
+  testing::TempDir dir;
+  TorchCheckpointIO io({.durable = false});
+  const fs::path link = dir.path() / "last.ckpt";
+  io.save_checkpoint(State(5), dir.path() / "a.ckpt");
+  io.link_checkpoint(dir.path() / "a.ckpt", link);
+  EXPECT_EQ(fs::read_symlink(link), "a.ckpt");
+  io.link_checkpoint(dir.path() / "none.ckpt", link);
+  EXPECT_EQ(io.load_checkpoint(link), State(5));
+  const fs::path nowhere = dir.path() / "none" / "last.ckpt";
+  EXPECT_TRUE(has(message_of<Error>([&] {
+                    io.link_checkpoint(dir.path() / "a.ckpt", nowhere);
+                  }),
+                  {"none/last.ckpt", "a.ckpt"}));
+}
+
 TEST_F(AsyncCheckpoint, StoresTheStateOfTheMomentOfTheCall) {
   io_.save_checkpoint(state_, "a");
   weight_.fill_(1);
@@ -116,16 +136,18 @@ TEST_F(AsyncCheckpoint, StoresTheStateOfTheMomentOfTheCall) {
   EXPECT_EQ(recorder_->calls(), (Calls{"save a", "teardown"}));
 }
 
-TEST_F(AsyncCheckpoint, KeepsTheOrderOfSavesAndRemovals) {
+TEST_F(AsyncCheckpoint, KeepsTheOrderOfSavesLinksAndRemovals) {
   recorder_->allow(3);
   io_.save_checkpoint(state_, "a");
   io_.save_checkpoint(state_, "b");
+  io_.link_checkpoint("b", "last");
   io_.remove_checkpoint("a");
   io_.save_checkpoint(state_, "c");
   io_.remove_checkpoint("b");
   EXPECT_EQ(io_.load_checkpoint("c"), state_);
-  EXPECT_EQ(recorder_->calls(), (Calls{"save a", "save b", "remove a", "save c",
-                                       "remove b", "load c"}));
+  EXPECT_EQ(recorder_->calls(),
+            (Calls{"save a", "save b", "link last to b", "remove a", "save c",
+                   "remove b", "load c"}));
 }
 
 TEST_F(AsyncCheckpoint, ASaveTooManyWaits) {
@@ -185,6 +207,21 @@ TEST_F(AsyncCheckpoint, AfterAnErrorNothingIsRemoved) {
   io_.remove_checkpoint("the last good one");
   EXPECT_EQ(message_of<std::runtime_error>([&] { io_.teardown(); }), "no bad1");
   EXPECT_EQ(recorder_->calls(), (Calls{"save bad1", "teardown"}));
+}
+
+// Also when somebody has taken the error before their turn comes.
+TEST_F(AsyncCheckpoint, WhatWaitedBehindAnErrorStaysAsItWas) {
+  AsyncCheckpointIO io(recorder_, {.max_pending = 2});
+  io.save_checkpoint(state_, "bad1");
+  io.save_checkpoint(state_, "b");
+  io.link_checkpoint("bad1", "last");
+  io.remove_checkpoint("the last good one");
+  recorder_->allow(1);
+  recorder_->wait_for_begun(2);
+  EXPECT_EQ(message_of<std::runtime_error>([&] { io.check(); }), "no bad1");
+  recorder_->allow(1);
+  io.teardown();
+  EXPECT_EQ(recorder_->calls(), (Calls{"save bad1", "save b", "teardown"}));
 }
 
 TEST_F(AsyncCheckpoint, IsReadyForAnotherRun) {

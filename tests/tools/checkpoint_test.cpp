@@ -6,6 +6,7 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/files.h>
 
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -91,6 +92,12 @@ TEST_F(CkptTool, SaysWhatDiffers) {
       has(text, {"~ epoch  3 → 4\n", "- betas  (0.9, 0.999)\n", "+ new  true\n",
                  "~ state_dict / net.weight  float32 [2, 3]: 1 of 6 "
                  "differ, by up to 0.5\n"}));
+  other["state_dict"]["net.weight"].as_tensor()[0][0] = std::nan("");
+  EXPECT_TRUE(has(diff_checkpoints(a, written("b.ckpt", other)),
+                  {"2 of 6 differ, by up to nan"}));
+  EXPECT_TRUE(has(diff_checkpoints(written("c.ckpt", torch::zeros(2)),
+                                   written("d.ckpt", -torch::zeros(2))),
+                  {"equal, in other bits"}));
   other["state_dict"]["net.weight"] = torch::ones({4});
   EXPECT_TRUE(has(diff_checkpoints(a, written("b.ckpt", other)),
                   {"float32 [2, 3] → float32 [4]"}));
@@ -134,6 +141,28 @@ TEST_F(CkptTool, AveragesWeights) {
                         file("e.ckpt"));
                   }),
                   {"d.ckpt", "not those of the first"}));
+  // Of the same names and shapes, and whole numbers in place of others.
+  other = lightning(1);
+  other["state_dict"]["net.weight"] = torch::ones({2, 3}, at::kLong);
+  EXPECT_TRUE(has(message_of<CheckpointError>([&] {
+                    average_checkpoints(
+                        {written("d.ckpt", other), file("a.ckpt")},
+                        file("e.ckpt"));
+                  }),
+                  {"a.ckpt", "net.weight"}));
+}
+
+TEST_F(CkptTool, AveragesAllOfATensorThatAnotherIsPartOf) {
+  const auto state = [](double value) {
+    const at::Tensor all = torch::full({3}, value);
+    return State::map({{"a", all.slice(0, 0, 2)}, {"b", all}});
+  };
+  average_checkpoints(
+      {written("a.ckpt", state(1)), written("b.ckpt", state(3))},
+      file("mean.ckpt"));
+  EXPECT_TRUE(
+      torch::equal(read_checkpoint(file("mean.ckpt")).at("b").as_tensor(),
+                   torch::full({3}, 2.0)));
 }
 
 // Half precision would lose what 2,000 ones add to 2,048.

@@ -34,6 +34,7 @@ expect 0 'whole' verify "$work/mean.ckpt"
 
 head -c 5000 "$a" >"$work/short.ckpt"
 expect 1 'cut short' verify "$work/short.ckpt"
+expect 1 'lightning_sgd.ckpt: whole' verify "$work/short.ckpt" "$b"
 expect 1 'No such file' show "$work/none.ckpt"
 expect 2 'subcommand' nothing
 expect 2 'required' diff "$a"

@@ -215,6 +215,73 @@ TEST(CheckpointFailure, OfOneWriterLeavesTheOtherAlone) {
   EXPECT_EQ(seen, 2);
 }
 
+// The file is there as before, and so is its score.
+TEST(CheckpointFailure, OfANameThatIsTakenAgainKeepsTheScoreBefore) {
+  for (const std::string way : {"at once", "in the background", "resumed"}) {
+    SCOPED_TRACE(way);
+    const TempDir dir;
+    const auto options = [&](int64_t epochs, std::shared_ptr<CheckpointIO> io) {
+      TrainerOptions all = best_two(dir.path(), std::move(io), false);
+      all.callbacks = {ModelCheckpoint({.dirpath = dir.path(),
+                                        .filename = "best",
+                                        .monitor = "score",
+                                        .enable_version_counter = false})};
+      all.max_epochs = epochs;
+      return all;
+    };
+    FitOptions how;
+    if (way == "resumed") {
+      Falling line;
+      Trainer(options(2, std::make_shared<TorchCheckpointIO>()))
+          .fit(line, line_batches(2));
+      how.ckpt_path = dir.path() / "best.ckpt";
+    }
+    std::shared_ptr<CheckpointIO> io =
+        std::make_shared<Flaky>(std::vector<int64_t>{6});
+    if (way == "in the background")
+      io = std::make_shared<AsyncCheckpointIO>(io);
+    // 5, 4, and 3, which can't be written.
+    Falling line;
+    Trainer trainer(options(3, io));
+    trainer.fit(line, line_batches(2), {}, how);
+    EXPECT_EQ(names_in(dir.path()), std::vector<std::string>{"best.ckpt"});
+    const auto& callback = trainer.callback<ModelCheckpoint>();
+    ASSERT_EQ(callback.best_k_models().size(), 1u);
+    EXPECT_EQ(callback.best_k_models()[0].second, 4);
+    EXPECT_EQ(callback.best_model_score(), 4);
+    EXPECT_EQ(callback.kth_value(), 4);
+  }
+}
+
+// A folder that lets nobody make a link.
+TEST(CheckpointFailure, OfTheLinkLetsTrainingGoOnWithTheFilesBefore) {
+  const TempDir dir;
+  struct NoLinks final : TorchCheckpointIO {
+    void link_checkpoint(const fs::path& target,
+                         const fs::path& link) override {
+      if (target.filename() == "epoch=1-step=4.ckpt") {
+        throw Error({.where = link.string(), .what = "no links"});
+      }
+      TorchCheckpointIO::link_checkpoint(target, link);
+    }
+  };
+  Falling line;
+  const LogCapture log;
+  TrainerOptions options =
+      best_two(dir.path(), std::make_shared<NoLinks>(), false);
+  options.callbacks = {
+      ModelCheckpoint({.dirpath = dir.path(), .save_last = SaveLast::link()})};
+  options.max_epochs = 2;
+  Trainer trainer(options);
+  trainer.fit(line, line_batches(2));
+  EXPECT_EQ(log.count("no links"), 1);
+  // What the link points to stays.
+  EXPECT_EQ(names_in(dir.path()),
+            (std::vector<std::string>{"epoch=0-step=2.ckpt",
+                                      "epoch=1-step=4.ckpt", "last.ckpt"}));
+  EXPECT_NO_THROW(verify_checkpoint(dir.path() / "last.ckpt"));
+}
+
 TEST(CheckpointFailure, OfTheLinksTargetLeavesTheLinkAsItWas) {
   const TempDir dir;
   Falling line;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -250,6 +251,65 @@ TEST(Checkpoints, LinkTheLastOne) {
   EXPECT_EQ(fs::read_symlink(dir.path() / "last.ckpt"), "epoch=1-step=4.ckpt");
 }
 
+// Looks for the link whenever a file comes or goes, and lets the training go
+// ahead of one.
+struct LinkWatch final : TorchCheckpointIO {
+  explicit LinkWatch(fs::path link) : link(std::move(link)) {}
+  void save_checkpoint(const State& state, const fs::path& path) override {
+    if (state.at("global_step").as_int() == 4) goes_on.get_future().wait();
+    look();
+    TorchCheckpointIO::save_checkpoint(state, path);
+    look();
+  }
+  void remove_checkpoint(const fs::path& path) override {
+    TorchCheckpointIO::remove_checkpoint(path);
+    look();
+  }
+  void look() {
+    if (fs::is_symlink(link) && !fs::exists(link)) ++dangling;
+  }
+  fs::path link;
+  std::promise<void> goes_on{};
+  int dangling = 0;
+};
+
+TEST(Checkpoints, LinkedInTheBackgroundAreAlwaysThere) {
+  const TempDir dir;
+  Line line;
+  const auto watch = std::make_shared<LinkWatch>(dir.path() / "last.ckpt");
+  auto options = with(
+      {ModelCheckpoint({.dirpath = dir.path(), .save_last = SaveLast::link()})},
+      {.max_epochs = 3});
+  options.plugins = {std::make_shared<AsyncCheckpointIO>(watch)};
+  int steps = 0;
+  line.on_hook = [&](const std::string& hook) {
+    if (hook == "training_step" && ++steps == 5) watch->goes_on.set_value();
+  };
+  Trainer trainer(std::move(options));
+  trainer.fit(line, line_batches(2));
+  EXPECT_EQ(watch->dangling, 0);
+  EXPECT_EQ(names_in(dir.path()), (Names{"epoch=2-step=6.ckpt", "last.ckpt"}));
+  EXPECT_EQ(fs::read_symlink(dir.path() / "last.ckpt"), "epoch=2-step=6.ckpt");
+}
+
+// As in Lightning: they are another run's, for all that is known.
+TEST(Checkpoints, LeftBehindByARunThatWentFurtherKeepTheirNames) {
+  const TempDir dir;
+  const auto options = [&] {
+    return with({ModelCheckpoint({.dirpath = dir.path(), .save_top_k = -1})});
+  };
+  Line line;
+  Trainer(options()).fit(line, line_batches(2));
+  const std::string before = read_file(dir.path() / "epoch=1-step=4.ckpt");
+  Line again;
+  Trainer(options()).fit(again, line_batches(2), {},
+                         {.ckpt_path = dir.path() / "epoch=0-step=2.ckpt"});
+  EXPECT_EQ(names_in(dir.path()),
+            (Names{"epoch=0-step=2.ckpt", "epoch=1-step=4-v1.ckpt",
+                   "epoch=1-step=4.ckpt"}));
+  EXPECT_EQ(read_file(dir.path() / "epoch=1-step=4.ckpt"), before);
+}
+
 TEST(Checkpoints, WrittenInTheBackgroundAreThereWhenTheFitEnds) {
   const TempDir dir;
   Line line;
@@ -308,7 +368,7 @@ TEST(LoadFromCheckpoint, MakesTheModuleFromItsHyperParameters) {
   EXPECT_TRUE(has(message_of<CheckpointError>([&] {
                     load_from_checkpoint<Line>(dir.path() / "wide.ckpt");
                   }),
-                  {"layer.weight", "[5, 1]", "[1, 1]"}));
+                  {"wide.ckpt", "layer.weight", "[5, 1]", "[1, 1]"}));
 }
 
 }  // namespace

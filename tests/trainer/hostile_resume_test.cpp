@@ -2,6 +2,7 @@
 #include <torch/torch.h>
 #include <torchbolt/torchbolt.h>
 
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <limits>
@@ -95,10 +96,14 @@ TEST_P(HostileResume, GivesAnErrorOfOursOrARun) {
 INSTANTIATE_TEST_SUITE_P(
     In, HostileResume,
     ::testing::Values(State(), State("text"), State(-1),
+                      State(std::numeric_limits<int64_t>::max()),
                       State(std::numeric_limits<double>::quiet_NaN()),
                       State::list(), State::map({{"x", 1}}),
                       State(torch::ones({3, 2}))),
-    [](const auto& test) { return std::string(to_string(test.param.kind())); });
+    [](const auto& test) {
+      return std::string(to_string(test.param.kind())) +
+             std::to_string(test.index);
+    });
 
 }  // namespace
 }  // namespace bolt::testing

@@ -7,6 +7,7 @@
 #include "support/errors.h"
 #include "support/log_capture.h"
 #include "support/models.h"
+#include "support/temp_dir.h"
 
 // The loss scaler in a fit: who sees scaled gradients, and what a skipped step
 // is.
@@ -273,6 +274,52 @@ TEST(LossScaling, ARunThatIsSavedAndLoadedIsTheStraightRun) {
   rest.fit(first, line_batches(4));
   EXPECT_EQ(scale_of(whole), scale_of(rest));
   EXPECT_EQ(straight.w.item<double>(), first.w.item<double>());
+}
+
+// The first optimizer steps on each batch, and overflows on the first one; the
+// scale changes when the second one's window is over.
+struct OverflowInWindow : LightningModule<> {
+  OverflowInWindow() {
+    a = register_parameter("a", torch::zeros({1}));
+    b = register_parameter("b", torch::zeros({1}));
+  }
+  StepOutput training_step(const Batch&, StepContext& step) override {
+    return (a * (step.batch_idx == 0 ? INFINITY : 1.0)).sum() + b.sum();
+  }
+  OptimizerConfig configure_optimizers() override {
+    const auto sgd = [](const torch::Tensor& w) {
+      return std::make_shared<optim::SGD>(std::vector{w},
+                                          optim::SGDOptions{.lr = 1.0});
+    };
+    return {{.optimizer = sgd(a), .name = "a"},
+            {.optimizer = sgd(b), .name = "b", .every_n_batches = 3}};
+  }
+  torch::Tensor a, b;
+};
+
+TEST(LossScaling, AResumedWindowKnowsOfItsOverflows) {
+  const testing::TempDir dir;
+  const auto fit = [&](const std::string& from) {
+    const auto plugin = mixed({.init_scale = 64, .growth_interval = 1});
+    OverflowInWindow model;
+    TrainerOptions options = quiet(
+        {.max_epochs = 1,
+         .callbacks = {ModelCheckpoint({.dirpath = dir.path(),
+                                        .save_top_k = -1,
+                                        .every_n_train_steps = 1,
+                                        .enable_version_counter = false})},
+         .enable_checkpointing = true,
+         .plugins = {plugin}});
+    Trainer trainer(std::move(options));
+    FitOptions how;
+    if (!from.empty()) how.ckpt_path = dir.path() / from;
+    trainer.fit(model, line_batches(6), {}, how);
+    return plugin->scaler()->get_scale();
+  };
+  EXPECT_EQ(fit(""), 64) << "halved, and doubled";
+  for (const char* step : {"1", "2", "3", "4", "5"}) {
+    EXPECT_EQ(fit("epoch=0-step=" + std::string(step) + ".ckpt"), 64) << step;
+  }
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "support/errors.h"
+#include "support/log_capture.h"
 #include "support/models.h"
 #include "support/state_diff.h"
 #include "support/temp_dir.h"
@@ -350,6 +351,37 @@ TEST(Preemption, TakesAwayNothingButItsOwnFiles) {
   second.fit(again, line_batches(5), line_batches(2), {.ckpt_path = "hpc"});
   EXPECT_TRUE(fs::exists(precious));
   EXPECT_FALSE(fs::exists(file));
+}
+
+TEST(Preemption, IsNoLossWhereItsFileIsDamaged) {
+  for (const std::string which : {"hpc", "last"}) {
+    const TempDir dir;
+    Line line;
+    line.on_hook = raise_in("training_step", 7, SIGTERM);
+    Trainer first(saving(dir.path()));
+    EXPECT_EQ(exit_code_of(first, line), 143);
+    write_file(dir.path() / "hpc_ckpt_1.ckpt", "cut short");
+    // What a run leaves that has no time for more than the name.
+    write_file(dir.path() / "hpc_ckpt_2.ckpt", "");
+    const auto fit = [&] {
+      Line again;
+      int steps = 0;
+      again.on_hook = [&](const std::string& hook) {
+        if (hook == "training_step") ++steps;
+      };
+      Trainer trainer(saving(dir.path()));
+      trainer.fit(again, line_batches(5), line_batches(2),
+                  {.ckpt_path = which});
+      return steps;
+    };
+    const LogCapture log;
+    EXPECT_EQ(fit(), 5) << which;
+    EXPECT_EQ(log.count("hpc_ckpt_2"), 0);
+    if (which == "last") continue;
+    fs::remove(dir.path() / "hpc_ckpt_1.ckpt");
+    EXPECT_TRUE(
+        has(message_of<ConfigError>(fit), {"there is no hpc_ckpt_<n>.ckpt"}));
+  }
 }
 
 TEST(Preemption, EndsOtherRunsInOrderToo) {

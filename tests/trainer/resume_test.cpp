@@ -5,7 +5,10 @@
 #include <torchbolt/torchbolt.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -185,17 +188,31 @@ void expect_exact(const Job& job) {
   }
 }
 
-// Without random numbers in the step, a batch that is made again is the same.
-State fit_until(const fs::path& folder, int64_t seed, int crash) {
+/// Draws random numbers, counts in a metric, and logs the mean of the epoch.
+struct Counting : Line {
+  Counting() { register_metric("mean", mean); }
+  StepOutput training_step(const Batch& batch, StepContext& step) override {
+    auto loss = loss_of(batch) + 0.01 * torch::rand({});
+    loss = loss + layer->weight.sum() * 0.01 * torch::rand({});
+    log("loss", loss, {.on_step = true, .on_epoch = true});
+    mean.update(loss);
+    log("mean", mean);
+    Line::training_step(batch, step);
+    return loss;
+  }
+  metrics::Mean mean{};
+};
+
+// What is made again is the same.
+State fit_until(const fs::path& folder, int64_t seed, int crash,
+                const std::string& crash_in) {
   seed_everything(seed);
-  Line line;
+  Counting line;
   torch::nn::init::constant_(line.layer->weight, 0.25);
   torch::nn::init::constant_(line.layer->bias, -0.5);
-  int steps = 0;
+  int calls = 0;
   line.on_hook = [&](const std::string& hook) {
-    if (hook == "training_step" && ++steps == crash) {
-      throw std::runtime_error("crash");
-    }
+    if (hook == crash_in && ++calls == crash) throw std::runtime_error("crash");
   };
   const auto x = torch::arange(21).to(torch::kFloat).unsqueeze(1) / 21;
   DataLoader train(TensorDataset(x, 2 * x + 1),
@@ -211,18 +228,90 @@ State fit_until(const fs::path& folder, int64_t seed, int crash) {
     return {};
   }
   EXPECT_EQ(trainer.global_step(), 6);
-  return state_dict(line).clone();
+  State end = state_dict(line).clone();
+  for (const auto& [name, value] : trainer.callback_metrics()) {
+    end[name] = value;
+  }
+  return end;
 }
 
 TEST(Resume, FromAnExceptionInEachBatch) {
   const TempDir dir;
-  const State straight = fit_until(dir.path() / "none", 1, 0);
-  for (int crash = 1; crash <= 14; ++crash) {
-    SCOPED_TRACE(crash);
-    const fs::path folder = dir.path() / std::to_string(crash);
-    ASSERT_TRUE(fit_until(folder, 1, crash).is_none());
-    EXPECT_EQ(first_difference(straight, fit_until(folder, 999, 0)), "");
+  const State straight = fit_until(dir.path() / "none", 1, 0, "");
+  for (const std::string hook :
+       {"training_step", "on_before_backward", "on_after_backward"}) {
+    for (int crash = 1; crash <= 14; ++crash) {
+      SCOPED_TRACE(hook + " " + std::to_string(crash));
+      const fs::path folder = dir.path() / hook / std::to_string(crash);
+      ASSERT_TRUE(fit_until(folder, 1, crash, hook).is_none());
+      EXPECT_EQ(first_difference(straight, fit_until(folder, 999, 0, "")), "");
+    }
   }
+}
+
+/// Makes its batches from where it is, whatever the pass.
+class Stream {
+ public:
+  class Iterator {
+   public:
+    using value_type = Example;
+    using difference_type = std::ptrdiff_t;
+    explicit Iterator(Stream& stream) : stream_(&stream) {}
+    Example operator*() const {
+      const auto x = torch::full({2, 1}, 0.01 * stream_->position_);
+      return {x, x};
+    }
+    Iterator& operator++() {
+      ++stream_->position_;
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    bool operator==(std::default_sentinel_t) const { return false; }
+
+   private:
+    Stream* stream_;
+  };
+  Iterator begin() {
+    ++position_;
+    return Iterator(*this);
+  }
+  std::default_sentinel_t end() const { return {}; }
+  int64_t position() const { return position_; }
+  State state() const { return position_; }
+  void load_state(const State& state) { position_ = state.as_int(); }
+
+ private:
+  int64_t position_ = 0;
+};
+
+// A loader of one's own goes on where the fit left it, also in a file that is
+// written when the fit is over.
+TEST(Resume, FromAFileThatIsWrittenBehindTheFit) {
+  const TempDir dir;
+  const auto fit = [&](Stream& train, Stream& val, int64_t epochs,
+                       const fs::path& from) {
+    Line line;
+    torch::nn::init::constant_(line.layer->weight, 0.25);
+    torch::nn::init::constant_(line.layer->bias, -0.5);
+    Trainer trainer(quiet({.max_epochs = epochs,
+                           .limit_train_batches = 3,
+                           .limit_val_batches = 2,
+                           .num_sanity_val_steps = 0,
+                           .enable_checkpointing = true}));
+    FitOptions options;
+    if (!from.empty()) options.ckpt_path = from.string();
+    trainer.fit(line, train, val, options);
+    trainer.save_checkpoint(dir.path() / "end.ckpt");
+    return state_dict(line).clone();
+  };
+  Stream train, val;
+  const State straight = fit(train, val, 4, {});
+  Stream first, first_val, second, second_val;
+  fit(first, first_val, 2, {});
+  const State resumed = fit(second, second_val, 4, dir.path() / "end.ckpt");
+  EXPECT_EQ(second.position(), train.position());
+  EXPECT_EQ(second_val.position(), val.position());
+  EXPECT_EQ(first_difference(straight, resumed), "");
 }
 
 TEST(Resume, FromEveryHookOfThreeEpochs) { expect_exact({}); }

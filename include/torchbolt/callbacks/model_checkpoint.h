@@ -9,6 +9,7 @@
 #include <concepts>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -102,19 +103,22 @@ class TORCHBOLT_API ModelCheckpoint : public CheckpointCallback {
  public:
   /// Throws ConfigError.
   explicit ModelCheckpoint(ModelCheckpointOptions options = {});
+  ~ModelCheckpoint() override;
+  ModelCheckpoint(const ModelCheckpoint& other);
+  ModelCheckpoint& operator=(const ModelCheckpoint& other);
 
   /// Files that are kept, with their scores, in the order of their writing.
   using Scores = std::vector<std::pair<std::filesystem::path, double>>;
 
-  std::filesystem::path best_model_path() const override { return best_path_; }
-  std::optional<double> best_model_score() const { return best_score_; }
+  std::filesystem::path best_model_path() const override;
+  std::optional<double> best_model_score() const;
   /// Of the file written last.
-  std::optional<double> current_score() const { return current_score_; }
-  const Scores& best_k_models() const { return best_k_; }
+  std::optional<double> current_score() const;
+  const Scores& best_k_models() const;
   /// The worst of those that are kept, once there are `save_top_k`.
-  const std::filesystem::path& kth_best_model_path() const { return kth_path_; }
-  std::optional<double> kth_value() const { return kth_value_; }
-  const std::filesystem::path& last_model_path() const { return last_path_; }
+  const std::filesystem::path& kth_best_model_path() const;
+  std::optional<double> kth_value() const;
+  const std::filesystem::path& last_model_path() const;
   /// Where files go; empty before the first run when it wasn't given.
   const std::filesystem::path& dirpath() const { return dirpath_; }
   const ModelCheckpointOptions& options() const { return options_; }
@@ -130,6 +134,9 @@ class TORCHBOLT_API ModelCheckpoint : public CheckpointCallback {
   std::vector<KeptCheckpoint> kept_checkpoints() const override;
   int64_t most_kept() const override { return options_.save_top_k; }
   State settings() const override;
+  bool saves_on_exception() const override {
+    return options_.save_on_exception;
+  }
   std::vector<std::filesystem::path> last_model_candidates(
       const Trainer& trainer) const override;
   std::vector<std::filesystem::path> other_model_candidates(
@@ -155,25 +162,18 @@ class TORCHBOLT_API ModelCheckpoint : public CheckpointCallback {
   bool saves_on_train_epoch_end(const Trainer& trainer) const;
   bool waits_for_validation(const Trainer& trainer,
                             const MetricMap& metrics) const;
-  bool time_is_due(const Trainer& trainer);
   void save_of_epoch(Trainer& trainer);
   void save_best(Trainer& trainer, const MetricMap& metrics);
   void save_newest(Trainer& trainer, const MetricMap& metrics);
   void save_scored(Trainer& trainer, const MetricMap& metrics, double score);
+  bool links_last() const;
   void save_last(Trainer& trainer, const MetricMap& metrics);
   void save(Trainer& trainer, const std::filesystem::path& path,
             const std::filesystem::path& old);
-  bool is_better(double score, double than) const;
-  Scores::const_iterator worst() const;
-  void drop(const std::filesystem::path& file, double score);
-  void find_best();
-  void find_worst();
   /// `own` may be replaced.
   std::filesystem::path free_path(const Trainer& trainer,
                                   const std::string& name,
                                   const std::filesystem::path& own) const;
-  std::string name_of(const std::string& pattern,
-                      const MetricMap& metrics) const;
   bool removes(const Trainer& trainer, const std::filesystem::path& old,
                const std::filesystem::path& now) const;
   std::filesystem::path folder(const Trainer& trainer) const;
@@ -181,24 +181,12 @@ class TORCHBOLT_API ModelCheckpoint : public CheckpointCallback {
                                               const std::string& prefix) const;
 
   ModelCheckpointOptions options_;
-  int64_t every_n_train_steps_ = 0;
-  int64_t every_n_epochs_ = 0;
   std::filesystem::path dirpath_{};
-
-  int64_t last_step_saved_ = 0;
-  std::filesystem::path last_saved_{};
   bool deferred_ = false;
   bool training_ = false;
-  std::optional<std::chrono::steady_clock::time_point> last_time_{};
-  std::optional<double> current_score_{};
-  Scores best_k_{};
-  // Those that go when what took their place is written.
-  Scores dropped_{};
-  std::filesystem::path kth_path_{};
-  std::optional<double> kth_value_{};
-  std::filesystem::path best_path_{};
-  std::optional<double> best_score_{};
-  std::filesystem::path last_path_{};
+  // When it saves, and what it has saved.
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace bolt

@@ -36,6 +36,7 @@ class TORCHBOLT_API OnExceptionCheckpoint final : public CheckpointCallback {
     return {ckpt_path()};
   }
   bool resumes_by_itself() const override { return true; }
+  bool saves_on_exception() const override { return true; }
   void setup(Trainer& trainer, Module& module, Stage stage) override;
   void on_train_start(Trainer& trainer, Module& module) override;
   void on_exception(Trainer& trainer, Module& module,

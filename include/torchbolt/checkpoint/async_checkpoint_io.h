@@ -20,12 +20,12 @@ struct AsyncCheckpointOptions {
 
 /// Stores checkpoints in the background: a save copies the state, into memory
 /// that is used again by the next one, and returns; a thread writes the copy.
-/// Saves and removals happen in the order of their calls, so that an older file
-/// goes only when the newer one is there.
+/// Saves, links and removals happen in the order of their calls, so that an older
+/// file goes only when the newer one is there.
 ///
 /// When one fails, the next `check` (the Trainer calls it after each batch),
-/// save, or teardown throws what it threw; until then
-/// nothing is removed, and what was to be is still there. What a later one
+/// save, or teardown throws what it threw; what was to be linked or removed
+/// until then stays as it was. What a later one
 /// throws while an error waits is only logged. The destructor waits for what
 /// isn't stored yet; it throws nothing, but logs.
 ///
@@ -48,6 +48,9 @@ class TORCHBOLT_API AsyncCheckpointIO : public CheckpointIO {
   State load_checkpoint(const std::filesystem::path& path) override;
   /// Later, in its turn.
   void remove_checkpoint(const std::filesystem::path& path) override;
+  /// The same.
+  void link_checkpoint(const std::filesystem::path& target,
+                       const std::filesystem::path& link) override;
   void check() override;
   /// Waits, lets go of the memory and the thread, and throws what failed.
   void teardown() override;

@@ -38,6 +38,12 @@ class TORCHBOLT_API CheckpointIO {
   virtual State load_checkpoint(const std::filesystem::path& path) = 0;
   /// Removes what is there; nothing happens when nothing is.
   virtual void remove_checkpoint(const std::filesystem::path& path) = 0;
+  /// Makes `link` another name of what is stored under `target`, in place of
+  /// what had that name, in one step; behind what was saved before. Where
+  /// nothing is stored under `target`, the link stays as it was. Here: a
+  /// symbolic link, or a copy where the file system has none. Throws Error.
+  virtual void link_checkpoint(const std::filesystem::path& target,
+                               const std::filesystem::path& link);
   /// Throws what storing in the background has failed with. Called after each
   /// batch: costs next to nothing, and doesn't wait.
   virtual void check() {}

@@ -87,7 +87,8 @@ class TORCHBOLT_API GradScaler {
   bool is_enabled() const { return options_.enabled; }
 
   /// {"scale": …, "growth_factor": …, "backoff_factor": …, "growth_interval":
-  /// …, "_growth_tracker": …} as in Python; an empty map when not enabled.
+  /// …, "_growth_tracker": …} as in Python, and between a step and `update`
+  /// "_found_inf", which Python passes over; an empty map when not enabled.
   /// Waits for the device.
   State state() const;
   /// Takes what `state()` gave, or Python's `state_dict()`. Throws
@@ -108,6 +109,7 @@ class TORCHBOLT_API GradScaler {
   Round& round_of(const torch::optim::Optimizer& optimizer);
   const Round* find(const torch::optim::Optimizer& optimizer) const;
   void end_round();
+  void make_tensors(const c10::Device& device);
 
   GradScalerOptions options_;
   double scale_value_;

@@ -44,6 +44,11 @@ class TORCHBOLT_API CheckpointCallback : public Callback {
   virtual State settings() const { return {}; }
   /// Whether a fit without a `ckpt_path` goes on from its last file.
   virtual bool resumes_by_itself() const { return false; }
+  /// Whether it writes one when an exception ends the fit. A batch that wasn't
+  /// finished is made again then, so that the Trainer keeps what it changes, as
+  /// it was before: random numbers, metrics, logged values, and gradients that
+  /// are being summed up.
+  virtual bool saves_on_exception() const { return false; }
   /// Files of which the newest is the one to go on from.
   virtual std::vector<std::filesystem::path> last_model_candidates(
       const Trainer& trainer) const {

@@ -214,6 +214,11 @@ class TORCHBOLT_API Trainer {
   /// Takes a checkpoint away, when those that were saved before are there; none
   /// is no error.
   void remove_checkpoint(const std::filesystem::path& path);
+  /// Makes `link` another name of the checkpoint `target`, when that and those
+  /// that were saved before are there. Returns whether it does; false: it can't
+  /// be made, and training goes on without.
+  bool link_checkpoint(const std::filesystem::path& target,
+                       const std::filesystem::path& link);
   /// Calls `then` when the running hook is over, behind the files that wait for
   /// that; at once outside of hooks.
   void after_hook(std::function<void()> then);
