@@ -133,8 +133,8 @@ void expect_fixed(const char* name, const auto& options, int64_t most) {
 }
 
 // One kernel for all of them, or loops over memory: what torch's dispatcher
-// needs, and no more. Adafactor, which sums up rows and columns first, has a few
-// temporaries of their size for each parameter.
+// needs, and no more. Adafactor, which sums up rows and columns first, has a
+// few temporaries of their size for each parameter.
 TEST(Overhead, AStepAllocatesTheSameForAnyNumberOfParameters) {
   using namespace optim;
   expect_fixed<AdamW>("AdamW", AdamWOptions{}, 5);
