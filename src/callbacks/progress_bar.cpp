@@ -105,10 +105,12 @@ void ProgressBar::on_train_epoch_start(Trainer& trainer, Module&) {
   display_->epoch.begin(std::move(label), training_batches(trainer));
 }
 
-void ProgressBar::on_train_batch_end(Trainer& trainer, Module&,
+void ProgressBar::on_train_batch_end(Trainer& trainer, Module& module,
                                      const StepOutput&, const AnyBatch&,
                                      const StepContext& step) {
   if (display_ == nullptr) return;
+  // The start of an epoch that goes on from a checkpoint isn't called again.
+  if (!display_->epoch.has_begun()) on_train_epoch_start(trainer, module);
   display_->epoch.reach(step.batch_idx + 1);
   if (display_->wants_metrics.load(std::memory_order_relaxed)) {
     display_->wants_metrics.store(false, std::memory_order_relaxed);

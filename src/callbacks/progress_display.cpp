@@ -10,6 +10,7 @@
 namespace bolt {
 
 void CountedBar::begin(std::string label, std::optional<int64_t> total) {
+  begun_ = true;
   const std::scoped_lock lock(mutex_);
   std::vector<std::string> metrics = std::move(state_.metrics);
   state_ = {

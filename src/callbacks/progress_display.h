@@ -28,6 +28,8 @@ class CountedBar {
       : clock_(clock), refresh_rate_(refresh_rate) {}
 
   void begin(std::string label, std::optional<int64_t> total);
+  /// For the training thread.
+  bool has_begun() const { return begun_; }
   /// So many are done. The first call may be further on: a resumed epoch.
   void reach(int64_t done) {
     if (done > 1 && done_.load(std::memory_order_relaxed) == 0) {
@@ -58,6 +60,7 @@ class CountedBar {
   Clock::TimePoint started_{};
   std::optional<Clock::TimePoint> paused_{};
   bool shown_ = false;
+  bool begun_ = false;
   std::atomic<int64_t> done_{0};
 };
 

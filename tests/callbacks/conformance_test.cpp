@@ -9,6 +9,8 @@
 #include <set>
 #include <sstream>
 
+#include "support/errors.h"
+
 namespace bolt {
 namespace {
 
@@ -143,6 +145,16 @@ TEST(CallbackConformance, GoesOnInTheEpochThatAveragingAdds) {
       StochasticWeightAveragingOptions{.swa_lrs = {0.02},
                                        .swa_epoch_start = 2});
   EXPECT_EQ(difference(swa, Place{.epoch = 2 * testing::kSplit}), "");
+}
+
+TEST(CallbackConformance, TheBarShowsTheRestOfAnEpoch) {
+  for (const Conformer& bar : all()) {
+    if (bar.name != "ProgressBar") continue;
+    const auto memory = std::make_shared<testing::Memory>();
+    testing::remains_of(bar, nullptr, Place{}, memory);
+    const auto rest = testing::remains_of(bar, nullptr, Place{}, memory);
+    EXPECT_TRUE(testing::has(rest.work, {"Epoch 2/3 6/6", "Epoch 3/3 6/6"}));
+  }
 }
 
 // What the tests above would say of a callback that keeps to itself what it
