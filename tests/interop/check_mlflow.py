@@ -311,7 +311,7 @@ def _():
     assert text.count("has another value") == 1, text
     names = set(artifacts(done["run_id"]))
     for name in done["files"]:
-        path = "strange/files/" + re.sub(r"[#%\t]", "_", name)
+        path = "strange/files/" + re.sub(r"[#%?\t]", "_", name)
         assert path in names and content(done["run_id"], path).decode() == name, (name, names)
     assert not (pathlib.Path(done["folder"]) / "mlflow_rejected.jsonl").exists()
 

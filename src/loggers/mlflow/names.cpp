@@ -150,8 +150,8 @@ std::string mlflow_artifact_path(std::string_view path) {
   std::string out;
   while (!path.empty()) {
     const char32_t point = take(path);
-    const bool taken =
-        point >= 0x20 && point != 0x7F && point != '#' && point != '%';
+    const bool taken = point >= 0x20 && point != 0x7F && point != '#' &&
+                       point != '%' && point != '?';
     put(taken ? point : U'_', out);
   }
   return out;

@@ -20,8 +20,9 @@ std::string mlflow_key(std::string_view name);
 /// room.
 std::string mlflow_path(std::string_view name);
 
-/// An artifact's path as the server keeps it: "#" it refuses, "%20" and control
-/// characters it reads another way. Each such character becomes "_".
+/// An artifact's path as the server keeps it: "#" it refuses, "?", "%20" and
+/// control characters it or its clients read another way. Each such character
+/// becomes "_".
 std::string mlflow_artifact_path(std::string_view path);
 
 /// At most `length` code points of a text, and what is no UTF-8 as U+FFFD.

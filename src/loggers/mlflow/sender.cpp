@@ -301,12 +301,13 @@ void MlflowSender::failed(const MlflowReply& reply, MlflowRetries& lane) {
     const std::string who =
         "MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and "
         "MLFLOW_TRACKING_PASSWORD";
+    const std::string said =
+        reply.error_code.empty() ? "" : ", \"" + reply.message + "\"";
     stop(status == 401
              ? "it doesn't know who this is (401): " + who +
                    ", are missing or wrong"
-             : "it doesn't allow this (403, \"" + reply.message +
-                   "\"): ask for the permission, or be somebody else by " +
-                   who);
+             : "it doesn't allow this (403" + said +
+                   "): ask for the permission, or be somebody else by " + who);
     return;
   }
   if (!reply.http.is_transient()) {

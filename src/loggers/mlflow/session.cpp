@@ -48,17 +48,15 @@ std::string shell_word(const std::string& text) {
 }  // namespace
 
 Url mlflow_server(const std::string& tracking_uri) {
+  const auto scheme = tracking_uri.substr(0, tracking_uri.find(':'));
   // An @ behind the host is a password's end, cut off at its "/", "?" or "#".
-  const std::size_t host = tracking_uri.find("://");
-  const bool is_torn =
-      host != std::string::npos &&
-      tracking_uri.find('@',
-                        std::min(tracking_uri.find_first_of("/?#", host + 3),
-                                 tracking_uri.size())) != std::string::npos;
+  const std::size_t host = tracking_uri.find_first_of("/?#", scheme.size() + 3);
+  const bool is_torn = scheme.starts_with("http") &&
+                       host != std::string::npos &&
+                       tracking_uri.find('@', host) != std::string::npos;
   if (auto url = parse_url(tracking_uri); url && !is_torn) {
     return *std::move(url);
   }
-  const auto scheme = tracking_uri.substr(0, tracking_uri.find(':'));
   std::string tip = "give the address of a server: http://127.0.0.1:5000";
   if (is_torn) {
     tip =
