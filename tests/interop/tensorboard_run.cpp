@@ -2,6 +2,7 @@
 // FOLDER/expected.json.
 //
 //   tensorboard_run FOLDER
+//   tensorboard_run FOLDER golden  what compare_tensorboard.py logs in Python
 //   tensorboard_run FOLDER live    logs steps 0 to 99, says so, and on a line
 //   of
 //                                  input goes on from step 80 to 119
@@ -15,6 +16,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <string>
 
 namespace {
 
@@ -164,6 +166,33 @@ void odd(const fs::path& folder) {
   logger.finalize(bolt::LoggerStatus::kFailed);
 }
 
+// What compare_tensorboard.py logs by torch's own writer.
+void golden(const fs::path& folder) {
+  auto logger = logger_of(folder, "ours", "");
+  logger.log_hyperparams(
+      bolt::State::map({{"lr", 0.125}, {"fast", true}, {"net", "größe"}}),
+      {{"hp/score", 0.5}});
+  for (int64_t step = 0; step < 100; ++step) {
+    const double x = static_cast<double>(step);
+    logger.log_metrics({{"loss", step == 50 ? std::nan("") : 1 / (x + 3)}},
+                       step);
+  }
+  logger.log_histogram(
+      "weights", bolt::histogram_of(torch::arange(100.0).square(), 10), 1);
+  logger.log_image("picture", torch::arange(60, torch::kByte).view({3, 4, 5}),
+                   2);
+  logger.log_text("note", "some **bold** text", 3);
+  const auto scores = torch::arange(100.0).div(128);
+  logger.log_pr_curve("pr", torch::arange(100).remainder(3).eq(1), scores, 4);
+  logger.log_layout(
+      {{.title = "Losses",
+        .charts = {{.title = "lines", .tags = {"loss", "hp/.*"}},
+                   {.title = "band", .bands = {{"loss", "loss", "loss"}}}}}});
+  logger.log_embedding("points", torch::arange(12).reshape({4, 3}), 5,
+                       {.labels = {"a", "b", "c", "d"}});
+  logger.finalize(bolt::LoggerStatus::kSuccess);
+}
+
 void live(const fs::path& folder) {
   bolt::State state;
   auto first = logger_of(folder, "live");
@@ -188,13 +217,17 @@ void live(const fs::path& folder) {
 
 int main(int argc, char** argv) try {
   if (argc != 2 && argc != 3) {
-    std::fprintf(stderr, "usage: tensorboard_run FOLDER [live]\n");
+    std::fprintf(stderr, "usage: tensorboard_run FOLDER [live|golden]\n");
     return 2;
   }
   const fs::path folder = argv[1];
   fs::create_directories(folder);
   if (argc == 3) {
-    live(folder);
+    if (std::string(argv[2]) == "golden") {
+      golden(folder);
+    } else {
+      live(folder);
+    }
     return 0;
   }
   const json expected = everything(folder);
