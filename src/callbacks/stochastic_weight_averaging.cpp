@@ -123,8 +123,8 @@ void StochasticWeightAveraging::on_fit_start(Trainer& trainer, Module& module) {
         "swa_epoch_start on, lr_schedulers() has it; step it after each epoch, "
         "or swa_lrs has no effect");
   }
-  // State of the schedule that is ours by now must not meet the module's own.
-  if (!schedule_state_.is_none()) schedules.clear();
+  // What the checkpoint has of schedules is for this one by now.
+  if (!schedule_state_.is_none()) swap_schedule(trainer);
 }
 
 // -- epochs ------------------------------------------------------------------
