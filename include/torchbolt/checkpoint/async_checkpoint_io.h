@@ -20,8 +20,8 @@ struct AsyncCheckpointOptions {
 
 /// Stores checkpoints in the background: a save copies the state, into memory
 /// that is used again by the next one, and returns; a thread writes the copy.
-/// Saves, links and removals happen in the order of their calls, so that an older
-/// file goes only when the newer one is there.
+/// Saves, links and removals happen in the order of their calls, so that an
+/// older file goes only when the newer one is there.
 ///
 /// When one fails, the next `check` (the Trainer calls it after each batch),
 /// save, or teardown throws what it threw; what was to be linked or removed
