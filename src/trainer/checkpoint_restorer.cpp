@@ -103,7 +103,11 @@ const State* CheckpointRestorer::own_part() const {
 
 const State* CheckpointRestorer::logger_states() const {
   const State* own = own_part();
-  return own != nullptr ? &own->at("loggers") : nullptr;
+  const State* states = nullptr;
+  if (own != nullptr) {
+    take_back("the loggers' state", [&] { states = &own->at("loggers"); });
+  }
+  return states;
 }
 
 void CheckpointRestorer::restore_model() {

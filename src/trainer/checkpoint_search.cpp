@@ -199,6 +199,9 @@ std::vector<fs::path> find_checkpoints(const TrainerCore& core,
   const Writers writers = writers_of(core);
   if (!ckpt_path) ckpt_path = implied(core, writers, module_given);
   if (!ckpt_path) return {};
+  if (ckpt_path->empty()) {
+    throw no_file("", "it is empty", "leave it out, or give a path");
+  }
   if (*ckpt_path == "best") return {find_best(core, writers)};
   if (*ckpt_path == "last") return find_last(core, writers);
   if (*ckpt_path == "hpc") return find_hpc(core, writers);

@@ -68,7 +68,8 @@ void FitLoop::forget_data() {
 
 void FitLoop::release() {
   fetched_ = nullptr;
-  pass_is_fresh_ = false;
+  // Of a pass that nobody has asked for a batch, what was taken back stays.
+  const bool passed = !std::exchange(pass_is_fresh_, false);
   training_log_.reset();
   before_validation_.reset();
   before_batch_.reset();
@@ -79,7 +80,9 @@ void FitLoop::release() {
   manual_.untoggle_all();
   Attempts attempts;
   // For files that are written from here on.
-  attempts.make([&] { loader_left_ = loader_state().clone(); });
+  attempts.make([&] {
+    if (passed) loader_left_ = loader_state().clone();
+  });
   const std::optional<Fetcher> fetcher = std::exchange(fetcher_, std::nullopt);
   attempts.make([&] {
     if (fetcher) close_loaders(fetcher->loaders(), core_.options);

@@ -139,6 +139,7 @@ void FitLoop::resume_loader() {
   }
   const bool inside = resumes_inside_epoch();
   if (const State* loader = entry(resume_state_, "loader")) {
+    loader_left_ = *loader;
     const State* fresh = entry(resume_state_, "pass_is_fresh");
     const bool begun = fresh == nullptr || !fresh->as_bool();
     fetcher_->load_state(*loader, !inside && begun);

@@ -30,6 +30,12 @@ State open_checkpoint(const std::filesystem::path& path,
   }
   if (overrides.size() == 0) return checkpoint;
   State params = hyper_parameters(checkpoint);
+  if (!params.is_map()) {
+    throw CheckpointError({.where = path.string(),
+                           .what = "its hyper-parameters are no map, which "
+                                   "overrides could be put into",
+                           .got = std::string(to_string(params.kind()))});
+  }
   for (const auto& [key, value] : overrides.entries()) params.set(key, value);
   checkpoint[kHyperParameters] = std::move(params);
   return checkpoint;

@@ -72,6 +72,12 @@ detail::RunRequest Trainer::again(Loaders loaders) const {
 void Trainer::save_checkpoint(const std::filesystem::path& path,
                               bool weights_only) {
   module();  // there must be one
+  if (!path.has_filename()) {
+    throw ConfigError({.where = "Trainer.save_checkpoint",
+                       .what = "the path has no file's name",
+                       .got = "\"" + path.string() + "\"",
+                       .tip = "\"checkpoints/a.ckpt\""});
+  }
   core_->checkpoints.save(path, weights_only);
 }
 void Trainer::save_checkpoint_after_hook(const Callback& who,

@@ -124,6 +124,7 @@ TEST(Checkpoints, ThatAreNotThereAreNamed) {
   };
   EXPECT_TRUE(has(fit(dir.path() / "no.ckpt"), {"no.ckpt"}));
   EXPECT_TRUE(has(fit("best"), {"no checkpoint has been written yet"}));
+  EXPECT_TRUE(has(fit(""), {"ckpt_path", "empty"}));
   trainer.fit(line, line_batches(2), {}, {.ckpt_path = "last"});
   EXPECT_EQ(trainer.global_step(), 4);
 }
@@ -178,6 +179,33 @@ TEST(Checkpoints, OfTheLastEpochGiveTheModelThatTheFitLeft) {
               "");
     EXPECT_EQ(first_difference(fit({.ckpt_path = last}), straight), "");
   }
+}
+
+TEST(Checkpoints, WhosePartsAreMissingAreNamed) {
+  const TempDir dir;
+  Line line;
+  Trainer trainer(quiet({.max_epochs = 1}));
+  trainer.fit(line, line_batches(2));
+  EXPECT_TRUE(has(message_of<ConfigError>([&] { trainer.save_checkpoint(""); }),
+                  {"save_checkpoint", "no file's name"}));
+  const fs::path file = dir.path() / "a.ckpt";
+  trainer.save_checkpoint(file);
+  State tree = read_checkpoint(file);
+  State own = tree.at("torchbolt");
+  own.erase(State::Key("loggers"));
+  tree["torchbolt"] = own;
+  tree["hyper_parameters"] = State::list({1});
+  write_checkpoint(file, tree);
+  EXPECT_TRUE(has(message_of<CheckpointError>([&] {
+                    trainer.fit(line, line_batches(2), {},
+                                {.ckpt_path = file.string()});
+                  }),
+                  {"a.ckpt", "loggers"}));
+  EXPECT_TRUE(has(message_of<CheckpointError>([&] {
+                    load_from_checkpoint<Line>(
+                        file, {.overrides = State::map({{"lr", 1}})});
+                  }),
+                  {"a.ckpt", "hyper-parameters", "list"}));
 }
 
 TEST(Checkpoints, OfWeightsAloneDontTrain) {
