@@ -10,7 +10,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMostEntries = 1000;
-constexpr std::size_t kMostPairs = 100;
 
 }  // namespace
 
@@ -28,7 +27,7 @@ bool MlflowBatch::has_room(MlflowKind kind, const MlflowEntries& more,
   return size() + more.count <= kMostEntries &&
          bytes + more.json.size() <= most_bytes &&
          (kind == MlflowKind::kMetric ||
-          counts_[index(kind)] + more.count <= kMostPairs);
+          counts_[index(kind)] + more.count <= kMostMlflowPairs);
 }
 
 void MlflowBatch::add(MlflowKind kind, const MlflowEntries& more) {

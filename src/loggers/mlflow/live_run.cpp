@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kMoment{2000};
-constexpr std::chrono::hours kLongestWait{24 * 365};
+constexpr std::chrono::hours kLongestEnd{24 * 365};
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -171,7 +171,7 @@ void MlflowLiveRun::finalize(LoggerStatus status) {
   // What a clock can count.
   close(true, std::clamp<std::chrono::milliseconds>(
                   options_.finalize_timeout, std::chrono::milliseconds(0),
-                  kLongestWait));
+                  kLongestEnd));
 }
 
 // Lets go of the journal, so that others can send what is left in it.

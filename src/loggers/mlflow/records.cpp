@@ -22,7 +22,6 @@ using nlohmann::json;
 // Each request holds at least one line, so that a line stays well below what
 // one may: 1,000 metrics, 100 params, 100 tags, 1 MB.
 constexpr std::size_t kMostMetrics = 500;
-constexpr std::size_t kMostPairs = 100;
 constexpr std::size_t kMostBytes = 256 << 10;
 
 constexpr std::size_t kMostNameSets = 64;
@@ -205,7 +204,7 @@ bool MlflowRecords::is_known(std::string_view quoted, std::string_view value,
 
 void MlflowRecords::add_pairs(std::string_view op, const MlflowPairs& pairs,
                               std::size_t length) {
-  Lines lines(*journal_, op, kMostPairs, Journal::Keep::kAlways);
+  Lines lines(*journal_, op, kMostMlflowPairs, Journal::Keep::kAlways);
   for (const auto& [name, value] : pairs) {
     const std::string text = mlflow_value(value, length);
     if (text.size() < value.size()) {

@@ -2,6 +2,7 @@
 
 #include <torchbolt/state/state.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -18,6 +19,9 @@
 namespace bolt::detail {
 
 using MlflowPairs = std::vector<std::pair<std::string, std::string>>;
+
+/// Params, or tags, that one request may hold (mlflow/utils/validation.py).
+inline constexpr std::size_t kMostMlflowPairs = 100;
 
 /// The run as its journal's first line describes it.
 struct MlflowRun {

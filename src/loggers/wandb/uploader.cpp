@@ -16,6 +16,8 @@
 #include <system_error>
 #include <utility>
 
+#include "core/blocked_signals.h"
+
 extern char** environ;
 
 namespace bolt::detail::wandb {
@@ -109,14 +111,9 @@ std::string sync_command(const RunDir& run) {
 
 Uploader::Uploader(std::filesystem::path program, RunDir run, Options options)
     : program_(std::move(program)), run_(std::move(run)), options_(options) {
-  // Signals are for the other threads.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const BlockedSignals blocked;
   thread_ =
       std::jthread([this](const std::stop_token& stop) { this->run(stop); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Uploader::~Uploader() { finish(std::chrono::nanoseconds(0)); }
