@@ -30,10 +30,22 @@ at::Tensor mean_square(const at::Tensor& gradient, int64_t dim) {
       .div_(gradient.size(dim));
 }
 
+std::vector<at::Scalar> root_of_sizes(at::TensorList tensors) {
+  std::vector<at::Scalar> roots;
+  for (const at::Tensor& tensor : tensors) {
+    roots.emplace_back(std::sqrt(static_cast<double>(tensor.numel())));
+  }
+  return roots;
+}
+
+}  // namespace
+
+namespace detail {
+
 // What gradients are divided by, squared, number by number: that of the row
 // times that of the column. A vector is one row.
 template <class T>
-struct Estimate {
+struct AdafactorEstimate {
   const T* rows = nullptr;  // null: 1
   const T* columns = nullptr;
   int64_t width = 1;
@@ -59,15 +71,7 @@ struct Estimate {
   }
 };
 
-std::vector<at::Scalar> root_of_sizes(at::TensorList tensors) {
-  std::vector<at::Scalar> roots;
-  for (const at::Tensor& tensor : tensors) {
-    roots.emplace_back(std::sqrt(static_cast<double>(tensor.numel())));
-  }
-  return roots;
-}
-
-}  // namespace
+}  // namespace detail
 
 template <>
 struct Rule<AdafactorOptions> {
@@ -234,7 +238,7 @@ struct Rule<AdafactorOptions> {
     if (count == 0) return;
     const double t = detail::number_of(rows.columns[0].front());
     const double weight = std::pow(t, o.beta2_decay);
-    Estimate<T> estimate{.width = count};
+    detail::AdafactorEstimate<T> estimate{.width = count};
     std::vector<T> factors;
     if (p.dim() < 2) {
       const at::Tensor& variance = rows.columns[3].front();
