@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <map>
@@ -215,10 +216,11 @@ std::string tensor_difference(const at::Tensor& a, const at::Tensor& b) {
   // Bits that mean the same number, such as those of 0 and -0.
   if (differing == 0) return tensor_text(a) + ": equal, in other bits";
   std::array<char, 100> text{};
+  const auto most = (x - y).abs().masked_select(differs).max().item<double>();
   std::snprintf(text.data(), text.size(), ": %lld of %lld differ, by up to %g",
                 static_cast<long long>(differing),
                 static_cast<long long>(a.numel()),
-                (x - y).abs().masked_select(differs).max().item<double>());
+                std::fabs(most));  // a NaN may have a sign
   return tensor_text(a) + text.data();
 }
 
