@@ -448,6 +448,7 @@ def _():
         urllib.request.urlopen(request, timeout=30).close()
     os.environ.update(admin)
     client, before = MlflowClient(auth.uri), client
+    mlflow.set_tracking_uri(auth.uri)  # MLflow's client takes some of its answers from there
 
     # Name and password, each way; and a token, which a gateway knows.
     first, _ = run(auth.uri, "steps", work / "alice", 5, 1, 30, **alice)
@@ -472,6 +473,7 @@ def _():
         assert what in said and CANARY not in said, said
         check_steps(run_of(sync(done["folder"], **alice)), 5)
     client = before
+    mlflow.set_tracking_uri(server.uri)
     for name in admin:
         del os.environ[name]
     auth.kill()
