@@ -40,14 +40,8 @@ class OneCheckpoint final : public bolt::CheckpointCallback {
   std::filesystem::path path_;
 };
 
-void log_all_kinds(bolt::WandbLogger& logger, int64_t rows) {
-  logger.log_hyperparams(
-      State::map({{"lr", 0.1},
-                  {"layers", State::list({1, 2})},
-                  {"nested", State::map({{"a", true}, {"b", "x\xff"}})},
-                  {"inf", std::numeric_limits<double>::infinity()}}));
-  logger.log_output("first line\nsecond ");
-  logger.log_output("half\n");
+// Ten steps apart, with names and numbers that need care.
+void log_rows(bolt::WandbLogger& logger, int64_t rows) {
   for (int64_t k = 0; k < rows; ++k) {
     const auto x = static_cast<double>(k);
     logger.log_metrics(
@@ -57,6 +51,17 @@ void log_all_kinds(bolt::WandbLogger& logger, int64_t rows) {
          {"inf", k == 1 ? -std::numeric_limits<double>::infinity() : x}},
         10 * k);
   }
+}
+
+void log_all_kinds(bolt::WandbLogger& logger, int64_t rows) {
+  logger.log_hyperparams(
+      State::map({{"lr", 0.1},
+                  {"layers", State::list({1, 2})},
+                  {"nested", State::map({{"a", true}, {"b", "x\xff"}})},
+                  {"inf", std::numeric_limits<double>::infinity()}}));
+  logger.log_output("first line\nsecond ");
+  logger.log_output("half\n");
+  log_rows(logger, rows);
   logger.log_histogram("weights", bolt::histogram_of(torch::arange(100.0), 4),
                        7);
   logger.log_image("one/picture", torch::linspace(0, 1, 60).view({3, 4, 5}), 7);
@@ -77,15 +82,7 @@ void log_golden(bolt::WandbLogger& logger,
                   {"layers", State::list({1, 2})},
                   {"nested", State::map({{"a", true}, {"b", "x"}})}}));
   logger.log_output("first line\n");
-  for (int64_t k = 0; k < 3; ++k) {
-    const auto x = static_cast<double>(k);
-    logger.log_metrics(
-        {{"loss", 1.0 / (x + 3)},
-         {"odd.name\\/ä", x * 1e-7},
-         {"nan", k == 1 ? std::nan("") : x},
-         {"inf", k == 1 ? -std::numeric_limits<double>::infinity() : x}},
-        10 * k);
-  }
+  log_rows(logger, 3);
   logger.log_histogram("weights", bolt::histogram_of(torch::arange(100.0), 4),
                        30);
   logger.log_image("one/picture",
