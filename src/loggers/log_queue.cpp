@@ -107,6 +107,9 @@ struct LogQueue::Shared {
 
   bool has_room() const { return rows < options.most_rows; }
   bool has_bytes() const { return bytes <= options.most_bytes; }
+  std::chrono::milliseconds patience() const {
+    return hangs ? std::chrono::milliseconds(0) : options.deadline;
+  }
   bool forked_off() const { return born_in != generation.load(); }
 
   void rethrow(std::unique_lock<std::mutex>& lock) {
@@ -188,6 +191,7 @@ struct LogQueue::Shared {
       lost.failed += outcome.failed;
       if (options.strict && error == nullptr) error = outcome.error;
       written = until;
+      hangs = false;
       for (Entry& entry : taken) give_back(std::move(entry.row.values));
       taken.clear();
       flushed.notify_all();
@@ -246,6 +250,8 @@ struct LogQueue::Shared {
   Lost lost{}, told{};
   std::exception_ptr error{};
   bool urgent = false, stopping = false, ended = false, has_waited = false;
+  // A flush waited in vain, and nothing was written since: none waits again.
+  bool hangs = false;
   std::thread thread{};
 
   // The thread's own.
@@ -269,8 +275,8 @@ LogQueue::~LogQueue() {
   if (!own.thread.joinable()) return;
   own.stopping = true;
   own.wake.notify_one();
-  const bool ended = own.flushed.wait_for(lock, own.options.deadline,
-                                          [&] { return own.ended; });
+  const bool ended =
+      own.flushed.wait_for(lock, own.patience(), [&] { return own.ended; });
   std::thread thread = std::move(own.thread);
   lock.unlock();
   if (ended) {
@@ -332,11 +338,12 @@ bool LogQueue::flush() {
     own.urgent = true;
     own.wake.notify_one();
   }
-  const bool done = own.flushed.wait_for(lock, own.options.deadline,
+  const bool done = own.flushed.wait_for(lock, own.patience(),
                                          [&] { return own.written >= all; });
+  const bool is_news = !done && !std::exchange(own.hangs, true);
   own.rethrow(lock);
   lock.unlock();
-  if (!done) {
+  if (is_news) {
     log_warning("[" + own.options.who +
                 "] what was logged isn't written yet; the run doesn't wait for "
                 "it any longer");

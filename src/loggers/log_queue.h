@@ -46,7 +46,8 @@ struct LogQueueOptions {
   std::chrono::milliseconds wait_for_room{50};
   /// How long a row stays in the queue at most, where nobody waits for it.
   std::chrono::milliseconds interval{100};
-  /// How long `flush` and the destructor wait for the writer.
+  /// How long `flush` and the destructor wait for the writer. After a wait in
+  /// vain they don't wait again until it goes on.
   std::chrono::milliseconds deadline{30'000};
   /// What the writer throws comes out of the next call, too.
   bool strict = false;
@@ -78,7 +79,7 @@ class LogQueue {
   /// holds `bytes` meanwhile.
   void offer(std::size_t bytes, std::function<void()> job);
   /// Waits until all before it is written, and `end_batch` has run; false when
-  /// that took longer than `deadline`, which it says.
+  /// that took longer than `deadline`, which it says once.
   bool flush();
   /// `flush()`, and says how many rows (and jobs) were lost since the last
   /// time, if any.

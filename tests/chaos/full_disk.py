@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains on a file system that gets full: the training ends normally and says what is missing, and the files are whole.
 
-usage: full_disk.py FULL_DISK_JOB WORK_FOLDER
+usage: full_disk.py BAD_DISK_JOB WORK_FOLDER
 
 Ends with 77 where this process may not mount a file system of its own.
 """
@@ -18,7 +18,7 @@ def run(size):
     """The job's output and its files, of a disk of that size."""
     disk, kept = work / f"disk_{size}", work / f"kept_{size}"
     disk.mkdir(parents=True)
-    script = f'mount -t tmpfs -o size={size} tmpfs "$1" || exit 77; "$2" "$1/logs"; code=$?; cp -a "$1/logs" "$3"; exit $code'
+    script = f'mount -t tmpfs -o size={size} tmpfs "$1" || exit 77; "$2" "$1/logs" {" ".join(READERS)}; code=$?; cp -a "$1/logs" "$3"; exit $code'
     return subprocess.run(["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c", script, "sh",
                            disk, job, kept], capture_output=True, text=True, timeout=300), kept
 

@@ -142,6 +142,7 @@ TEST(LogQueue, AWriterThatHangsIsLeftAlone) {
     LogQueue queue(lines, {.who = "Lines", .deadline = milliseconds(5)});
     queue.add({{"a", 0}}, 0);
     EXPECT_FALSE(queue.flush());
+    EXPECT_FALSE(queue.finish());
   }
   EXPECT_EQ(log.count("isn't written yet"), 1);
   gate.count_down();
