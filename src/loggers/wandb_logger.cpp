@@ -164,6 +164,7 @@ wandb::RunInfo WandbLogger::Impl::run_info() const {
           .job_type = settings.job_type,
           .notes = settings.notes,
           .tags = settings.tags,
+          .git = settings.git,
           .start = now()};
 }
 
@@ -181,12 +182,12 @@ void WandbLogger::Impl::begin(bool online) {
   }
   began = true;
   const auto made = wandb::make_run_dir(dir(), id, !online, run.start);
-  run.host = wandb::environment_now(run.start, {}).host;
+  run.host = wandb::environment_now(run, {}).host;
   use(std::make_shared<wandb::RunWriter>(
       made, run, run.starting_step,
       [log = made.log(), run] {
         return std::make_unique<wandb::RunLog>(
-            log, run, wandb::environment_now(run.start, wandb::secrets()));
+            log, run, wandb::environment_now(run, wandb::secrets()));
       },
       options.prefix));
   writer->open();

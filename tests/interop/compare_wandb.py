@@ -20,7 +20,8 @@ work.mkdir(parents=True)
 ENV = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
 ENV |= {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true", "HOME": str(work), "OMP_NUM_THREADS": "1",
         "WANDB_MODE": "offline", "WANDB_RUN_ID": "golden00", "WANDB_PROJECT": "proj", "WANDB_NAME": "a name",
-        "WANDB_TAGS": "x,y", "WANDB_RUN_GROUP": "group", "WANDB_NOTES": "notes", "WANDB_JOB_TYPE": "job"}
+        "WANDB_TAGS": "x,y", "WANDB_RUN_GROUP": "group", "WANDB_NOTES": "notes", "WANDB_JOB_TYPE": "job",
+        "WANDB_GIT_COMMIT": "c" * 40, "WANDB_GIT_REMOTE_URL": "https://host.org/code.git"}
 CHECKPOINT = work / "best.ckpt"
 CHECKPOINT.write_bytes(b"w" * 3_000)
 
@@ -72,7 +73,7 @@ class Run:
 
     def add_run(self, run):
         assert self.run is None
-        for name in ("config", "telemetry", "host", "git", "start_time"):
+        for name in ("config", "telemetry", "host", "start_time"):
             run.ClearField(name)
         self.run = run
 

@@ -77,6 +77,44 @@ TEST_F(WandbLoggerTest, KeepsMetricsAsRows) {
   EXPECT_EQ(log_.count("wandb sync " + path.parent_path().string()), 1);
 }
 
+// Of a run of its own, in a repository.
+WandbLog log_in_repository(const WandbLoggerOptions& options) {
+  const TempDir repository;
+  std::filesystem::create_directory(repository.path() / ".git");
+  write_file(repository.path() / ".git" / "HEAD", std::string(40, 'a') + "\n");
+  write_file(repository.path() / ".git" / "config",
+             "[remote \"origin\"]\n\turl = https://me:pass@host/code\n");
+  struct Inside {
+    explicit Inside(const std::filesystem::path& folder) {
+      std::filesystem::current_path(folder);
+    }
+    ~Inside() { std::filesystem::current_path(before); }
+    std::filesystem::path before = std::filesystem::current_path();
+  } const inside(repository.path());
+  WandbLogger logger(options);
+  logger.log_metrics({{"a", 1}}, 0);
+  const auto path = logger.log_path();
+  logger.finish();
+  return WandbLog(path);
+}
+
+TEST_F(WandbLoggerTest, TellsTheCommitAndWhereItIsFrom) {
+  WithEnvironment off("WANDB_DISABLE_GIT", nullptr);
+  WithEnvironment commit("WANDB_GIT_COMMIT", nullptr);
+  WithEnvironment url("WANDB_GIT_REMOTE_URL", nullptr);
+  const WandbLog found = log_in_repository(options());
+  EXPECT_EQ(found.commit, std::string(40, 'a'));
+  EXPECT_EQ(found.remote_url, "https://host/code");
+  const WithEnvironment other("WANDB_GIT_COMMIT", "b1");
+  const WithEnvironment there("WANDB_GIT_REMOTE_URL", "ssh://me@there/code");
+  const WandbLog told = log_in_repository(options());
+  EXPECT_EQ(told.commit, "b1");
+  EXPECT_EQ(told.remote_url, "ssh://there/code");
+  const WithEnvironment disabled("WANDB_DISABLE_GIT", "true");
+  const WandbLog without = log_in_repository(options());
+  EXPECT_EQ(without.commit + without.remote_url, "");
+}
+
 TEST_F(WandbLoggerTest, LatestRunIsTheOneThatBeganLast) {
   WandbLogger first(options("a"));
   first.start();

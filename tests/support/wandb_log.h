@@ -32,6 +32,8 @@ struct WandbLog {
   std::vector<int64_t> exits{};
   std::string run_id{};
   int64_t starting_step = 0;
+  std::string remote_url{};
+  std::string commit{};
 
   /// One value of all rows that have it.
   std::vector<std::string> column(const std::string& name) const {
@@ -129,9 +131,19 @@ struct WandbLog {
         run_id = field.text();
       } else if (field.tag == RunRecord::kStartingStep) {
         starting_step = field.number();
+      } else if (field.tag == RunRecord::kGit) {
+        add_git(field.view());
       } else {
         field.skip();
       }
+    });
+  }
+
+  void add_git(const protozero::data_view& bytes) {
+    using detail::wandb::GitRepoRecord;
+    each<GitRepoRecord>(bytes, [&](auto field) {
+      (field.tag == GitRepoRecord::kCommit ? commit : remote_url) =
+          field.text();
     });
   }
 

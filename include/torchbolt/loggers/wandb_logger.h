@@ -83,9 +83,10 @@ class TORCHBOLT_API WandbLogger final : public Logger {
   /// The run's id.
   std::string version() const override;
   std::optional<std::filesystem::path> save_dir() const override;
-  /// The run's folder; before the start, the one that it will be made in.
+  /// Where the run's checkpoints go, as in Lightning: save_dir/project/id.
   std::optional<std::filesystem::path> log_dir() const override;
-  /// The file that W&B's tool sends; empty before the start.
+  /// The file that W&B's tool sends, in the run's folder; empty before the
+  /// start.
   std::filesystem::path log_path() const;
 
   void set_default_root(const std::filesystem::path& root) override;

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "core/file_error.h"
-#include "loggers/mlflow/source.h"
+#include "loggers/run_source.h"
 #include "loggers/yaml.h"
 
 namespace bolt::detail {
@@ -149,7 +149,7 @@ MlflowRun MlflowLiveRun::description() const {
       {"mlflow.user", run.user},
       {"mlflow.source.name", program_path()},
       {"mlflow.source.type", "LOCAL"},
-      {"mlflow.source.git.commit", git_commit(".")}};
+      {"mlflow.source.git.commit", git_source(".").commit}};
   for (const auto& [name, value] : options_.tags) tags[name] = value;
   if (options_.run_name) tags.erase("mlflow.runName");
   if (options_.parent_run_id) {

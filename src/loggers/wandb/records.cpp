@@ -79,6 +79,15 @@ std::string config_bytes(const Items& items) {
   });
 }
 
+template <class Field>
+void add_git(Writer<Field>& writer, const GitSource& git) {
+  if (git.remote_url.empty() && git.commit.empty()) return;
+  writer.message(Field::kGit, message_of<GitRepoRecord>([&](auto& w) {
+                   w.text(GitRepoRecord::kRemoteUrl, git.remote_url);
+                   w.text(GitRepoRecord::kCommit, git.commit);
+                 }));
+}
+
 }  // namespace
 
 std::string record(int64_t number, const Message& message) {
@@ -115,6 +124,7 @@ Message run_message(const RunInfo& run) {
             w.message(RunRecord::kStartTime, timestamp(run.start));
             w.flag(RunRecord::kResumed, run.resumed);
             w.number(RunRecord::kRuntime, run.runtime);
+            add_git(w, run.git);
           })};
 }
 
@@ -186,6 +196,7 @@ Message environment_message(const Environment& environment) {
                       timestamp(environment.started));
             w.texts(EnvironmentRecord::kArgs, environment.args);
             w.text(EnvironmentRecord::kProgram, environment.program);
+            add_git(w, environment.git);
             w.text(EnvironmentRecord::kHost, environment.host);
             w.text(EnvironmentRecord::kExecutable, environment.executable);
             w.number(EnvironmentRecord::kCpuCountLogical, environment.cpus);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "loggers/run_source.h"
 #include "loggers/wandb/tags.h"
 
 namespace bolt::detail::wandb {
@@ -41,6 +42,7 @@ struct RunInfo {
   std::string notes{};
   std::vector<std::string> tags{};
   std::string host{};
+  GitSource git{};
   Time start{};
   /// Of a run that goes on: the first step, and the seconds before it.
   int64_t starting_step = 0;
@@ -67,6 +69,7 @@ struct Environment {
   std::string program{};
   std::string executable{};
   std::vector<std::string> args{};
+  GitSource git{};
   Time started{};
   uint32_t cpus = 0;
   uint64_t memory = 0;

@@ -8,11 +8,11 @@
 #include <cstddef>
 #include <fstream>
 #include <iterator>
-#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "loggers/jsonl/json_text.h"
+#include "loggers/run_source.h"
 #include "loggers/wandb/extended_json.h"
 #include "loggers/wandb/log_format.h"
 #include "loggers/wandb/run_dir.h"
@@ -50,14 +50,13 @@ std::string seconds_json(std::chrono::nanoseconds time) {
   return extended_number(std::chrono::duration<double>(time).count());
 }
 
-Environment environment_now(Time started,
+Environment environment_now(const RunInfo& run,
                             const std::vector<std::string>& secrets) {
   utsname system{};
   ::uname(&system);
   auto args = harmless(command_line(), secrets);
   if (!args.empty()) args.erase(args.begin());
-  std::error_code error;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::filesystem::path program = program_path();
   std::string writer = random_id(32);
   for (const std::size_t at : {8U, 13U, 18U, 23U}) writer.insert(at, 1, '-');
   return {.os = std::string(system.sysname) + "-" + system.release + "-" +
@@ -66,7 +65,8 @@ Environment environment_now(Time started,
           .program = program.filename().string(),
           .executable = program.string(),
           .args = std::move(args),
-          .started = started,
+          .git = run.git,
+          .started = run.start,
           .cpus = std::thread::hardware_concurrency(),
           .memory = memory_bytes(),
           .writer_id = std::move(writer)};

@@ -79,8 +79,8 @@ class RunLog {
 /// whole. Does nothing to one that is being written, and to one that ended.
 void repair(const std::filesystem::path& log);
 
-/// The machine and the command, without secrets.
-Environment environment_now(Time started,
+/// The machine and the command that a run is of, without secrets.
+Environment environment_now(const RunInfo& run,
                             const std::vector<std::string>& secrets);
 
 /// Seconds, as JSON.

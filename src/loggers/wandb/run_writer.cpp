@@ -183,7 +183,7 @@ void RunWriter::begin_anew() {
     make_directories(dir.files());
     make_directories(dir.logs());
     return std::make_unique<RunLog>(dir.log(), run,
-                                    environment_now(run.start, secrets()));
+                                    environment_now(run, secrets()));
   };
 }
 

@@ -60,6 +60,19 @@ Resume resume_of() {
   refuse("WANDB_RESUME", text, "allow, never, must or auto");
 }
 
+GitSource git_of() {
+  const std::string off = lower(env("WANDB_DISABLE_GIT"));
+  if (off == "true" || off == "1") return {};
+  GitSource git = git_source(".");
+  if (const auto url = env("WANDB_GIT_REMOTE_URL"); !url.empty()) {
+    git.remote_url = without_userinfo(url);
+  }
+  if (const auto commit = env("WANDB_GIT_COMMIT"); !commit.empty()) {
+    git.commit = commit;
+  }
+  return git;
+}
+
 // W&B's rule, and no folder but the run's own.
 void check_id(const std::string& id) {
   const bool spaced =
@@ -137,6 +150,7 @@ Settings settings_of(const WandbLoggerOptions& options) {
       .job_type = either(options.job_type, "WANDB_JOB_TYPE"),
       .notes = either(options.notes, "WANDB_NOTES"),
       .tags = options.tags,
+      .git = git_of(),
   };
   if (!settings.dir && !env("WANDB_DIR").empty()) {
     settings.dir = env("WANDB_DIR");

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "loggers/run_source.h"
+
 namespace bolt::detail::wandb {
 
 enum class Mode { kOnline, kOffline, kDisabled };
@@ -28,6 +30,7 @@ struct Settings {
   std::string job_type{};
   std::string notes{};
   std::vector<std::string> tags{};
+  GitSource git{};
 };
 
 /// Throws ConfigError for a value that isn't one.

@@ -40,8 +40,10 @@ enum class RunRecord : uint32_t {
   kStartingStep = 14,
   kStartTime = 17,
   kResumed = 18,
-  kRuntime = 20
+  kRuntime = 20,
+  kGit = 21
 };
+enum class GitRepoRecord : uint32_t { kRemoteUrl = 1, kCommit = 2 };
 
 enum class ConfigRecord : uint32_t { kUpdate = 1 };
 enum class SummaryRecord : uint32_t { kUpdate = 1 };
@@ -92,6 +94,7 @@ enum class EnvironmentRecord : uint32_t {
   kStartedAt = 3,
   kArgs = 5,
   kProgram = 6,
+  kGit = 9,
   kHost = 12,
   kExecutable = 14,
   kCpuCount = 16,

@@ -1,4 +1,4 @@
-#include "loggers/mlflow/source.h"
+#include "loggers/run_source.h"
 
 #include <pwd.h>
 #include <unistd.h>
@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string_view>
 #include <system_error>
+
+#include "loggers/http/url.h"
 
 namespace bolt::detail {
 namespace {
@@ -58,6 +60,43 @@ std::string packed_commit(const fs::path& path, const std::string& name) {
   return {};
 }
 
+// `shared` is what work trees of one repository share.
+std::string commit_of(const fs::path& git, const fs::path& shared) {
+  const std::string head = first_line(git / "HEAD");
+  if (is_commit(head)) return head;
+  const std::string name = behind(head, "ref: ");
+  if (name.empty()) return {};
+  for (const fs::path& place : {git, shared}) {
+    const std::string commit = first_line(place / name);
+    if (is_commit(commit)) return commit;
+  }
+  const std::string packed = packed_commit(shared / "packed-refs", name);
+  return is_commit(packed) ? packed : std::string();
+}
+
+std::string trimmed(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(" \t\r");
+  if (begin == std::string::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
+}
+
+// The last one, as git takes it.
+std::string origin_url(const fs::path& config) {
+  std::ifstream file(config);
+  bool is_origin = false;
+  std::string url;
+  for (std::string line; std::getline(file, line);) {
+    line = trimmed(line);
+    if (line.starts_with('[')) is_origin = line == "[remote \"origin\"]";
+    const std::size_t equals = line.find('=');
+    if (!is_origin || equals == std::string::npos) continue;
+    if (trimmed(line.substr(0, equals)) == "url") {
+      url = trimmed(line.substr(equals + 1));
+    }
+  }
+  return url;
+}
+
 }  // namespace
 
 std::string user_name() {
@@ -77,22 +116,13 @@ std::string program_path() {
   return fs::read_symlink("/proc/self/exe", error).string();
 }
 
-std::string git_commit(const fs::path& folder) {
+GitSource git_source(const fs::path& folder) {
   const fs::path git = git_folder(folder);
   if (git.empty()) return {};
-  const std::string head = first_line(git / "HEAD");
-  if (is_commit(head)) return head;
-  const std::string name = behind(head, "ref: ");
-  if (name.empty()) return {};
-  // Work trees share the branches of one repository.
   const std::string common = first_line(git / "commondir");
   const fs::path shared = common.empty() ? git : git / common;
-  for (const fs::path& place : {git, shared}) {
-    const std::string commit = first_line(place / name);
-    if (is_commit(commit)) return commit;
-  }
-  const std::string packed = packed_commit(shared / "packed-refs", name);
-  return is_commit(packed) ? packed : std::string();
+  return {.remote_url = without_userinfo(origin_url(shared / "config")),
+          .commit = commit_of(git, shared)};
 }
 
 }  // namespace bolt::detail

@@ -1,10 +1,11 @@
+#include "loggers/run_source.h"
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
 
-#include "loggers/mlflow/source.h"
 #include "support/temp_dir.h"
 
 namespace bolt::detail {
@@ -21,30 +22,30 @@ void write(const fs::path& path, const std::string& text) {
   std::ofstream(path) << text;
 }
 
-TEST(MlflowSource, KnowsTheProgramAndItsUser) {
+TEST(RunSource, KnowsTheProgramAndItsUser) {
   EXPECT_TRUE(fs::exists(program_path()));
   EXPECT_NE(user_name(), "");
 }
 
-TEST(MlflowSource, FindsTheCommit) {
+TEST(RunSource, FindsTheCommit) {
   const TempDir dir;
   const fs::path git = dir.path() / ".git";
   const fs::path inside = dir.path() / "a" / "b";
   fs::create_directories(inside);
   fs::create_directories(git);
-  EXPECT_EQ(git_commit(inside), "");
+  EXPECT_EQ(git_source(inside).commit, "");
   write(git / "HEAD", kCommit + "\n");
-  EXPECT_EQ(git_commit(inside), kCommit);
+  EXPECT_EQ(git_source(inside).commit, kCommit);
   write(git / "HEAD", "ref: refs/heads/main\n");
-  EXPECT_EQ(git_commit(inside), "");
+  EXPECT_EQ(git_source(inside).commit, "");
   write(git / "packed-refs",
         "# pack-refs with: peeled\n" + kOther + " refs/heads/main\n");
-  EXPECT_EQ(git_commit(inside), kOther);
+  EXPECT_EQ(git_source(inside).commit, kOther);
   write(git / "refs/heads/main", kCommit + "\n");
-  EXPECT_EQ(git_commit(inside), kCommit);
+  EXPECT_EQ(git_source(inside).commit, kCommit);
 }
 
-TEST(MlflowSource, FindsTheCommitOfAWorkTree) {
+TEST(RunSource, FindsTheCommitOfAWorkTree) {
   const TempDir dir;
   const fs::path git = dir.path() / "main" / ".git";
   write(dir.path() / "tree" / ".git",
@@ -52,7 +53,26 @@ TEST(MlflowSource, FindsTheCommitOfAWorkTree) {
   write(git / "worktrees/tree/HEAD", "ref: refs/heads/side\n");
   write(git / "worktrees/tree/commondir", "../..\n");
   write(git / "refs/heads/side", kCommit + "\n");
-  EXPECT_EQ(git_commit(dir.path() / "tree"), kCommit);
+  write(git / "config", "[remote \"origin\"]\n\turl = ../there\n");
+  const GitSource source = git_source(dir.path() / "tree");
+  EXPECT_EQ(source.commit, kCommit);
+  EXPECT_EQ(source.remote_url, "../there");
+}
+
+TEST(RunSource, TellsTheRemoteWithoutNameAndPassword) {
+  const TempDir dir;
+  const fs::path config = dir.path() / ".git" / "config";
+  const auto remote = [&](const std::string& text) {
+    write(config, text);
+    return git_source(dir.path()).remote_url;
+  };
+  EXPECT_EQ(remote("[core]\n\turl = no\n[remote \"fork\"]\n\turl = no\n"), "");
+  EXPECT_EQ(remote("[remote \"origin\"]\n\tfetch = +refs\n"
+                   "\turl = https://me:secret@host.org/code.git\n"
+                   "[branch \"main\"]\n\tremote = origin\n"),
+            "https://host.org/code.git");
+  EXPECT_EQ(remote("[remote \"origin\"]\r\n  url=git@host.org:code.git\r\n"),
+            "git@host.org:code.git");
 }
 
 }  // namespace
