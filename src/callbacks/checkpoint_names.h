@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/name_template.h"
+
 namespace bolt {
 struct ModelCheckpointOptions;
 }
@@ -20,6 +22,9 @@ class CheckpointNames {
   explicit CheckpointNames(const ModelCheckpointOptions& options)
       : options_(options) {}
 
+  /// Throws ConfigError for a pattern that can't be filled, whatever the
+  /// metrics.
+  void check() const;
   /// A file's name, and that of the last, for these metrics, without version
   /// and extension. Throws ConfigError for a pattern that doesn't fit.
   std::string file(const MetricMap& metrics) const;
@@ -32,7 +37,8 @@ class CheckpointNames {
   std::filesystem::path path(const std::filesystem::path& folder,
                              const std::string& name, int64_t version) const;
 
-  /// Those of a folder whose names begin so.
+  /// Those of a folder whose names begin so, in the folders that names make,
+  /// too.
   std::vector<std::filesystem::path> in(const std::filesystem::path& folder,
                                         const std::string& prefix) const;
   /// Whether a path is a checkpoint somewhere in that folder.
@@ -40,6 +46,7 @@ class CheckpointNames {
              const std::filesystem::path& file) const;
 
  private:
+  std::string fill(const std::string& pattern, const NameValue& value) const;
   std::string fill(const std::string& pattern, const MetricMap& metrics) const;
 
   const ModelCheckpointOptions& options_;

@@ -99,9 +99,7 @@ ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options)
     refuse_option("name_last is empty", "\"\"", "a name");
   }
   // What is wrong with a pattern is said now.
-  const detail::CheckpointNames names(options_);
-  names.file({});
-  names.last({});
+  detail::CheckpointNames(options_).check();
   if (o.dirpath) dirpath_ = detail::absolute_folder(*o.dirpath);
 }
 

@@ -94,6 +94,8 @@ class AsyncCheckpointIO::Worker {
   }
 
   void add(Job job) {
+    // First: without it nothing may wait for the job.
+    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
     {
       const std::scoped_lock lock(mutex_);
       if (job.snapshot) ++saves_;
@@ -101,7 +103,6 @@ class AsyncCheckpointIO::Worker {
       jobs_.push_back(std::move(job));
     }
     changed_.notify_all();
-    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   }
 
   void run() {

@@ -17,7 +17,7 @@ class PickleWriter {
   void boolean(bool value) { op(value ? '\x88' : '\x89'); }
   void integer(int64_t value);
   void number(double value);
-  /// UTF-8, shorter than 4 GiB.
+  /// UTF-8, surrogates included, shorter than 4 GiB.
   void text(std::string_view value);
   /// A class or function: module and name.
   void global(std::string_view module, std::string_view name);

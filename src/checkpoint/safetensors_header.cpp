@@ -85,11 +85,15 @@ class EntryReader {
     }
     SafetensorsEntry entry{.name = name_, .type = names->type};
     uint64_t count = 1;
+    // Strides count a dimension of 0 as one of 1.
+    uint64_t extent = 1;
     for (const uint64_t n : numbers("shape")) {
       constexpr uint64_t kMost = uint64_t{1} << 56;
-      if (n > kMost || (n > 0 && count > kMost / n)) {
+      const uint64_t wide = std::max<uint64_t>(n, 1);
+      if (wide > kMost || extent > kMost / wide) {
         refuse("has a shape that is more than can be");
       }
+      extent *= wide;
       count *= n;
       entry.shape.push_back(static_cast<int64_t>(n));
     }

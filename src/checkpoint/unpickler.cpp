@@ -369,8 +369,13 @@ void Unpickler::big_integer(uint64_t bytes) {
 
 void Unpickler::text(uint64_t bytes) {
   const std::string_view text = take(bytes);
-  if (!is_utf8(text)) return push(bad("a text isn't UTF-8", quoted_text(text)));
-  push_text(Tag::kText, text);
+  if (is_utf8(text)) return push_text(Tag::kText, text);
+  const std::string plain = without_escaped_bytes(text);
+  // Escaped is what needs to be, and nothing else.
+  if (with_escaped_bytes(plain) != text) {
+    return push(bad("a text isn't UTF-8", quoted_text(text)));
+  }
+  push(make_text(Tag::kText, plain));
 }
 
 void Unpickler::global(std::string_view module, std::string_view name) {

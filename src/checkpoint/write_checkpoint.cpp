@@ -112,10 +112,12 @@ class TreePickler {
   }
 
   void text(const std::string& text) {
-    if (!detail::is_utf8(text)) {
-      refuse("is a text that Python can't read", "bytes that aren't UTF-8",
-             "UTF-8; other bytes can be a tensor of uint8");
-    }
+    // A path may have any bytes.
+    if (!detail::is_utf8(text)) return utf8(detail::with_escaped_bytes(text));
+    utf8(text);
+  }
+
+  void utf8(const std::string& text) {
     if (text.size() > 0xffffffff) {
       refuse("is a text that is too long",
              std::to_string(text.size()) + " bytes", "less than 4 GiB");

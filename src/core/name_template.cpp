@@ -35,6 +35,18 @@ bool is_whole(std::string_view name) {
   return name == "epoch" || name == "step";
 }
 
+// Python's "%", which fmt hasn't: [sign][.digits]%.
+std::string as_share(std::string_view format, double number) {
+  const std::string_view kind = format.substr(0, format.size() - 1);
+  const std::size_t sign = kind.find_first_not_of("+- ");
+  if (sign != std::string_view::npos && kind[sign] != '.') {
+    throw fmt::format_error("a share has no width");
+  }
+  return fmt::format(fmt::runtime("{:" + std::string(kind) + "f}"),
+                     100 * number) +
+         "%";
+}
+
 std::string formatted(const Pattern& pattern, std::string_view name,
                       std::string_view format, std::optional<double> value) {
   // What isn't there is Python's 0, a whole number too.
@@ -44,19 +56,25 @@ std::string formatted(const Pattern& pattern, std::string_view name,
     return whole ? std::to_string(static_cast<int64_t>(number)) : plain(number);
   }
   const std::string with = "{:" + std::string(format) + "}";
+  const bool as_real =
+      std::string_view("eEfFgG").find(format.back()) != std::string_view::npos;
   try {
-    const char kind = format.back();
-    const bool as_real =
-        std::string_view("eEfFgG%").find(kind) != std::string_view::npos;
+    if (format.back() == '%') return as_share(format, number);
     if (whole && !as_real) {
-      return fmt::format(fmt::runtime(with), static_cast<int64_t>(number));
+      try {
+        return fmt::format(fmt::runtime(with), static_cast<int64_t>(number));
+      } catch (const fmt::format_error&) {
+        // What isn't there has formats for other numbers, too.
+        if (value) throw;
+      }
     }
     return fmt::format(fmt::runtime(with), number);
   } catch (const fmt::format_error& error) {
-    pattern.refuse(
-        "the format of {" + std::string(name) + ":" + std::string(format) +
-            "} doesn't fit its value: " + error.what(),
-        whole ? "\"02d\" for whole numbers" : "\".2f\" for other numbers");
+    pattern.refuse("the format of {" + std::string(name) + ":" +
+                       std::string(format) +
+                       "} doesn't fit its value: " + error.what(),
+                   is_whole(name) ? "\"02d\" for whole numbers"
+                                  : "\".2f\" for other numbers");
   }
 }
 

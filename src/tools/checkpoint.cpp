@@ -5,6 +5,7 @@
 #include <c10/core/ScalarType.h>
 #include <torchbolt/checkpoint/checkpoint.h>
 #include <torchbolt/core/error.h>
+#include <torchbolt/ui/text.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +16,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -80,16 +82,9 @@ bool is_leaf(const State& state) {
 }
 
 // Of a text, as much as fits on a line, and nothing that disturbs a terminal.
-std::string line_text(std::string text) {
-  constexpr std::size_t kMost = 60;
-  const bool cut = text.size() > kMost;
-  if (cut) text.resize(kMost);
-  // Not in the middle of a character.
-  while (cut && !text.empty() && (text.back() & 0xc0) == 0x80) text.pop_back();
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
-  }
-  return cut ? text + "…" : text;
+std::string line_text(std::string_view text) {
+  constexpr int kMost = 60;
+  return ui::cut(ui::clean(text), kMost);
 }
 
 // What fits on one line, or none for what needs lines of its own.
@@ -203,6 +198,18 @@ std::string value_text(const State& state) {
   return line_text(state.to_string());
 }
 
+// `x` and `y` are them as double, which hasn't all whole numbers.
+at::Tensor differing_numbers(const at::Tensor& a, const at::Tensor& b,
+                             const at::Tensor& x, const at::Tensor& y) {
+  if (at::isIntegralType(a.scalar_type(), /*includeBool=*/true)) {
+    const bool is_wide = a.scalar_type() == at::kUInt64;
+    return is_wide ? a.flatten().view(at::kLong).ne(b.flatten().view(at::kLong))
+                   : a.to(at::kLong).flatten().ne(b.to(at::kLong).flatten());
+  }
+  const at::Tensor both_nan = x.isnan().logical_and(y.isnan());
+  return x.ne(y).logical_and(both_nan.logical_not());
+}
+
 std::string tensor_difference(const at::Tensor& a, const at::Tensor& b) {
   if (a.sizes() != b.sizes() || a.scalar_type() != b.scalar_type()) {
     return tensor_text(a) + " → " + tensor_text(b);
@@ -210,8 +217,7 @@ std::string tensor_difference(const at::Tensor& a, const at::Tensor& b) {
   const auto type =
       at::isComplexType(a.scalar_type()) ? at::kComplexDouble : at::kDouble;
   const at::Tensor x = a.to(type).flatten(), y = b.to(type).flatten();
-  const at::Tensor both_nan = x.isnan().logical_and(y.isnan());
-  const at::Tensor differs = x.ne(y).logical_and(both_nan.logical_not());
+  const at::Tensor differs = differing_numbers(a, b, x, y);
   const auto differing = differs.sum().item<int64_t>();
   // Bits that mean the same number, such as those of 0 and -0.
   if (differing == 0) return tensor_text(a) + ": equal, in other bits";
@@ -329,7 +335,7 @@ class Mean {
                         found->second.sizes() == tensor.sizes() &&
                         same_kind(found->second, tensor);
       if (!fits || weights.size() != sums_.size()) refuse(path, name);
-      if (averaged(tensor)) found->second.add_(tensor);
+      if (averaged(tensor)) found->second.add_(widened(tensor));
     }
   }
   // In the place of the last file's tensors; those that are one stay one, and a

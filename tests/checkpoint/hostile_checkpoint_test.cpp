@@ -204,6 +204,10 @@ TEST_F(HostileCheckpoint, ValuesThatNoStateCanHoldAreRefused) {
                            std::string(8, '\xff') + "\0u."s),
                   {"out of range", "64 bits", "[\"i\"]"}));
   EXPECT_TRUE(has(error_of(text("\xff") + "."), {"isn't UTF-8"}));
+  // A surrogate that stands for no byte, and one for bytes that need none.
+  EXPECT_TRUE(has(error_of(text("\xed\xa0\x80") + "."), {"isn't UTF-8"}));
+  EXPECT_TRUE(
+      has(error_of(text("\xed\xb3\x83\xed\xb2\xa9") + "."), {"isn't UTF-8"}));
   EXPECT_TRUE(has(error_of("}NNs."), {"neither a text nor an integer"}));
   EXPECT_TRUE(has(error_of("}" + "G"s + std::string(8, '\0') + "Ns."),
                   {"neither a text nor an integer"}));

@@ -127,6 +127,10 @@ TEST_F(SafetensorsFile, TheRulesOfTheFormatHold) {
           "{" + entry("a", "[0,4]", "F32", "[4294967296,4294967296,16]") + "}",
           4),
       {"more than can be"}));
+  EXPECT_TRUE(has(
+      error_of("{" + entry("a", "[0,0]", "F32", "[0,4294967296,4294967296]") +
+               "}"),
+      {"more than can be"}));
   EXPECT_TRUE(has(error_of("{" + entry("a", "[0,5]") + "}", 5),
                   {"another size", "5 bytes", "expected 4"}));
   EXPECT_TRUE(

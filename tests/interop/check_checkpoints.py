@@ -3,7 +3,7 @@
 
 usage: check_checkpoints.py CHECKPOINT_FILES_PROGRAM WORK_FOLDER
 """
-import collections, json, math, pathlib, pickle, shutil, subprocess, sys, warnings
+import collections, json, math, os, pathlib, pickle, shutil, subprocess, sys, warnings
 
 import safetensors.torch
 import torch
@@ -142,6 +142,11 @@ for protocol in range(2, 6):
         path = work / f"{name}{protocol}.ckpt"
         torch.save(value, path, pickle_protocol=protocol)
         check(f"{name}, protocol {protocol}", value, path, again=name != "strange")
+# A path of any bytes, in which surrogates stand for what isn't UTF-8.
+place = {"path": os.fsdecode(b"caf\xe9/\xc3\xa9\xff")}
+torch.save(place, work / "place.ckpt")
+assert ask(f"rewrite {work}/place.ckpt {work}/again.ckpt") == [None]
+assert torch.load(work / "again.ckpt", weights_only=True) == place
 print("torch.save's files read, and written again")
 
 

@@ -49,7 +49,13 @@ TEST_F(CkptTool, ShowsTheTree) {
       text, {"3 tensors, 11 numbers\n", "epoch", "  3\n",
              "state_dict\n  net.weight", "float32 [2, 3]  24 B", "  net.count",
              "int64 []  8 B", "optimizer_states\n  [0]\n    state\n      0",
-             "(0.9, 0.999)", "\"a b\""}));
+             "(0.9, 0.999)", "\"a?b\""}));
+  const State wide =
+      State::map({{"\xc2\x9b"
+                   "1m",
+                   std::string(59, 'x') + "ää"}});
+  const std::string line = "?1m  \"" + std::string(58, 'x') + "…\n";
+  EXPECT_TRUE(has(show_checkpoint(written("c.ckpt", wide)), {line.c_str()}));
   EXPECT_TRUE(has(show_checkpoint(written("b.ckpt", torch::ones(2))),
                   {"1 tensor, 2 numbers", "(the whole)", "float32 [2]"}));
 }
@@ -98,6 +104,11 @@ TEST_F(CkptTool, SaysWhatDiffers) {
   EXPECT_TRUE(has(diff_checkpoints(written("c.ckpt", torch::zeros(2)),
                                    written("d.ckpt", -torch::zeros(2))),
                   {"equal, in other bits"}));
+  // Doubles would be the same.
+  const int64_t large = int64_t{1} << 53;
+  EXPECT_TRUE(has(diff_checkpoints(written("c.ckpt", torch::tensor(large)),
+                                   written("d.ckpt", torch::tensor(large + 1))),
+                  {"1 of 1 differ"}));
   other["state_dict"]["net.weight"] = torch::ones({4});
   EXPECT_TRUE(has(diff_checkpoints(a, written("b.ckpt", other)),
                   {"float32 [2, 3] → float32 [4]"}));
@@ -178,6 +189,19 @@ TEST_F(CkptTool, AveragesHalfPrecisionInFloatAndKeepsTiedWeightsTied) {
   const State mean = read_checkpoint(file("mean.ckpt"));
   EXPECT_EQ(mean.at("a").as_tensor()[0].item<double>(), 513);
   EXPECT_TRUE(mean.at("a").as_tensor().is_alias_of(mean.at("b").as_tensor()));
+}
+
+TEST_F(CkptTool, AveragesTypesThatHaveNoSums) {
+  const auto state = [](double value) {
+    return State::map({{"a", torch::full({3}, value).to(at::kFloat8_e4m3fn)}});
+  };
+  average_checkpoints(
+      {written("a.ckpt", state(1)), written("b.ckpt", state(2))},
+      file("mean.ckpt"));
+  const at::Tensor mean =
+      read_checkpoint(file("mean.ckpt")).at("a").as_tensor();
+  EXPECT_EQ(mean.scalar_type(), at::kFloat8_e4m3fn);
+  EXPECT_EQ(mean.to(at::kFloat)[0].item<double>(), 1.5);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "support/errors.h"
+#include "support/log_capture.h"
 #include "support/models.h"
 #include "support/state_diff.h"
 #include "support/temp_dir.h"
@@ -112,6 +113,25 @@ TEST(Checkpoints, CalledLastAreReadInTheOrderOfTheirAge) {
   EXPECT_EQ(trainer.global_step(), 6);
   EXPECT_EQ(trainer.ckpt_path(), std::nullopt);  // the run is over
   EXPECT_TRUE(fs::exists(dir.path() / "epoch=2-step=6.ckpt"));
+}
+
+TEST(Checkpoints, InFoldersOfTheirNamesAreFoundWhenTheLastIsDamaged) {
+  const TempDir dir;
+  const auto options = [&](int64_t epochs) {
+    return with({ModelCheckpoint({.dirpath = dir.path() / "\xe9",
+                                  .filename = "of/{epoch}",
+                                  .save_last = true,
+                                  .save_top_k = -1})},
+                {.max_epochs = epochs});
+  };
+  Line line;
+  Trainer(options(2)).fit(line, line_batches(2));
+  write_file(dir.path() / "\xe9" / "last.ckpt", "damaged");
+  Trainer trainer(options(3));
+  trainer.fit(line, line_batches(2), {}, {.ckpt_path = "last"});
+  EXPECT_EQ(trainer.global_step(), 6);
+  EXPECT_EQ(names_in(dir.path() / "\xe9" / "of"),
+            (Names{"epoch=0.ckpt", "epoch=1.ckpt", "epoch=2.ckpt"}));
 }
 
 TEST(Checkpoints, ThatAreNotThereAreNamed) {
@@ -366,6 +386,27 @@ TEST(Checkpoints, KeepDoublesWhole) {
   EXPECT_EQ(again.layer->weight.scalar_type(), torch::kDouble);
 }
 
+TEST(Checkpoints, HaveNamesInAnyFormatThatFitsAMetric) {
+  const auto name = [](const std::string& filename, const MetricMap& metrics) {
+    return ModelCheckpoint(
+               {.filename = filename, .auto_insert_metric_name = false})
+        .format_checkpoint_name(metrics)
+        .filename()
+        .string();
+  };
+  EXPECT_EQ(name("{v:.3}", {{"v", 0.12345}}), "0.123.ckpt");
+  EXPECT_EQ(name("{v:.1%}", {{"v", 0.987}}), "98.7%.ckpt");
+  EXPECT_EQ(name("{v:.3}-{v}", {}), "0-0.ckpt");  // not there
+  EXPECT_EQ(name("{epoch:03d}", {{"epoch", 7}}), "007.ckpt");
+  // Said now, not when the first file is written.
+  for (const char* pattern : {"{v:d}", "{v:,.2f}", "{v:9.1%}", "{epoch:.3}"}) {
+    EXPECT_TRUE(has(message_of<ConfigError>(
+                        [&] { ModelCheckpoint({.filename = pattern}); }),
+                    {"doesn't fit", pattern}))
+        << pattern;
+  }
+}
+
 struct Sized : LightningModule<> {
   Sized() : Sized(State::map({{"width", 3}})) {}
   explicit Sized(const State& hparams)
@@ -397,6 +438,44 @@ TEST(LoadFromCheckpoint, MakesTheModuleFromItsHyperParameters) {
                     load_from_checkpoint<Line>(dir.path() / "wide.ckpt");
                   }),
                   {"wide.ckpt", "layer.weight", "[5, 1]", "[1, 1]"}));
+}
+
+TEST(LoadFromCheckpoint, NamesWeightsThatAreMissingOrUnexpected) {
+  const TempDir dir;
+  const fs::path path = dir.path() / "other.ckpt";
+  const State weights = State::map({{"layer.weight", torch::full({3, 1}, 2.0)},
+                                    {"head.bias", torch::ones(1)}});
+  write_checkpoint(path,
+                   State::map({{"hyper_parameters", State::map({{"width", 3}})},
+                               {"state_dict", weights}}));
+  const auto error =
+      message_of<CheckpointError>([&] { load_from_checkpoint<Sized>(path); });
+  EXPECT_TRUE(has(error, {"other.ckpt", "missing are layer.bias",
+                          "unexpected are head.bias", "strict = false"}));
+  const LogCapture log;
+  const auto partly = load_from_checkpoint<Sized>(path, {.strict = false});
+  EXPECT_EQ(partly->layer->weight[2].item<double>(), 2);
+  EXPECT_EQ(log.count("missing weights: layer.bias"), 1);
+  EXPECT_EQ(log.count("unexpected weights: head.bias"), 1);
+}
+
+struct Loose : Sized {
+  explicit Loose(const State& hparams) : Sized(hparams) {
+    strict_loading = false;
+  }
+};
+
+TEST(LoadFromCheckpoint, AsksTheModuleHowStrictItIs) {
+  const TempDir dir;
+  const fs::path path = dir.path() / "other.ckpt";
+  write_checkpoint(
+      path, State::map({{"hyper_parameters", State::map({{"width", 3}})},
+                        {"state_dict", State::map({{"a", torch::ones(1)}})}}));
+  EXPECT_NO_THROW(load_from_checkpoint<Loose>(path));
+  EXPECT_TRUE(has(message_of<CheckpointError>([&] {
+                    load_from_checkpoint<Loose>(path, {.strict = true});
+                  }),
+                  {"missing are"}));
 }
 
 }  // namespace

@@ -38,7 +38,8 @@ struct ReadCheckpointOptions {
 /// number that a tensor uses is left out. Tensors of other devices than the CPU
 /// are copied; all load onto the CPU. What can't be in such a file is a
 /// CheckpointError that names its place in the tree: an undefined, sparse or
-/// quantized tensor, one on the `meta` device, a text that isn't UTF-8. Throws
+/// quantized tensor, one on the `meta` device. Bytes of a text that aren't
+/// UTF-8 are what Python makes of them in a path ("surrogateescape"). Throws
 /// Error, naming the path and the cause, when it can't be written.
 ///
 ///     auto state = bolt::State::map();
