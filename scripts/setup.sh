@@ -122,14 +122,16 @@ get_libtorch() {
 }
 
 download_pid=
-# An end before its time ends the download too.
-trap '[ -z "$download_pid" ] || kill "$download_pid" 2>/dev/null || true' EXIT
+# An end before its time ends the download too, and what it started.
+trap '[ -z "$download_pid" ] || kill -- "-$download_pid" 2>/dev/null || true' EXIT
 start_download() {
   libtorch_is_there && return 0
   [ "$(uname -m)" = x86_64 ] || return 0
   install python3-minimal python3-pip
+  set -m # a process group of its own
   download &
   download_pid=$!
+  set +m
 }
 wait_for_download() {
   # Once more, where a broken connection ended the first try.

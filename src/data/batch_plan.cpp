@@ -97,15 +97,17 @@ void BatchPlan::check_order(std::span<const int64_t> order,
                      .got = std::move(got),
                      .expected = std::move(expected)});
   };
+  const auto is_there = [&](int64_t index) {
+    if (index >= 0 && index < data_size_) return;
+    refuse("the sampler asks for a sample that isn't there",
+           std::to_string(index), "0 to " + std::to_string(data_size_ - 1));
+  };
+  if (most > 0 && order.empty()) return is_there(most - 1);  // as they are
   if (most >= 0 && static_cast<int64_t>(order.size()) != most) {
     refuse("the sampler's order has not the length that it announced",
            std::to_string(order.size()), std::to_string(most));
   }
-  for (const int64_t index : order) {
-    if (index >= 0 && index < data_size_) continue;
-    refuse("the sampler asks for a sample that isn't there",
-           std::to_string(index), "0 to " + std::to_string(data_size_ - 1));
-  }
+  std::ranges::for_each(order, is_there);
 }
 
 void BatchPlan::draw(int64_t epoch) {
@@ -117,7 +119,7 @@ void BatchPlan::draw(int64_t epoch) {
     const std::scoped_lock lock(*sampler_mutex_);
     const auto drawn = sampler_->order(of);
     order_.assign(drawn.begin(), drawn.end());
-    if (!order_.empty()) check_order(order_, samples_);
+    check_order(order_, samples_);
   }
   epoch_ = of;
 }

@@ -97,6 +97,15 @@ void keep_order(Loaders& loaders, std::string_view stage, OnceLog& once) {
   for (std::size_t k = 0; k < loaders.count(); ++k) {
     if (!loaders[k].shuffled()) continue;
     loaders[k].keep_order(true);
+    if (loaders[k].shuffled()) {
+      once.warning(
+          "[Trainer] overfit_batches can't turn off the shuffling of "
+          "the " +
+          std::string(stage) +
+          " loader, which gives other samples in each epoch; make it "
+          "with torch::data::samplers::SequentialSampler");
+      continue;
+    }
     once.warning("[Trainer] overfit_batches turns off the shuffling of the " +
                  std::string(stage) + " loader");
   }

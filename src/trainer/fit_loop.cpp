@@ -40,7 +40,7 @@ void FitLoop::run() {
   const at::AutoGradMode grad(true);
   setup_data();
   if (resume_at_ == ResumeAt::kNowhere) drop_open_epoch();
-  is_over_ = false;
+  is_over_ = pass_was_empty_ = false;
   kept_log_.reset();
   const bool is_open = resumes_an_open_fit();
   if (resume_at_ == ResumeAt::kEpochEnd) finish_saved_epoch();
@@ -69,6 +69,10 @@ void FitLoop::run() {
 bool FitLoop::done() {
   if (max_batches_ == 0) {
     log_info("[Trainer.fit] stopped: no training batches");
+    return true;
+  }
+  if (pass_was_empty_ && core_.max_epochs == -1) {
+    log_warning("[Trainer.fit] stopped: the train loader has no more batches");
     return true;
   }
   const int64_t max_steps = core_.options.max_steps;
@@ -128,6 +132,7 @@ void FitLoop::run_epoch() {
   FitProgress& progress = core_.progress;
   const auto started = core_.clock.now();
   epoch_wait_ = {};
+  pass_was_empty_ = false;
   epoch_validation_ = {};  // an epoch before may have ended with an exception
   progress.batches.reset_current();
   progress.schedulers.reset_current();
@@ -145,6 +150,7 @@ void FitLoop::run_epoch() {
 void FitLoop::run_batches(std::chrono::steady_clock::time_point started) {
   while (!epoch_done()) {
     if (!advance()) {
+      pass_was_empty_ = core_.progress.batches.counts.current.ready == 0;
       warn_of_short_pass();
       break;
     }

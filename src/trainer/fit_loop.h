@@ -140,6 +140,8 @@ class FitLoop {
   ManualOptimization manual_;
   std::optional<Fetcher> fetcher_{};
   bool pass_is_fresh_ = false;
+  // No limit of epochs may then end the fit.
+  bool pass_was_empty_ = false;
   int64_t max_batches_ = kUnknownBatches;
   // kUnknownBatches = after the last batch.
   int64_t val_check_batch_ = kUnknownBatches;

@@ -140,6 +140,13 @@ TEST(Samplers, WhatASamplerGivesIsChecked) {
     EXPECT_TRUE(has(error({0, 1, 3}, workers), {"isn't there", "3", "0 to 2"}));
     EXPECT_TRUE(has(error({0, -1, 2}, workers), {"-1"}));
     EXPECT_TRUE(has(error({0, 1}, workers), {"length", "2", "3"}));
+    DataLoader longer(data,
+                      {.num_workers = workers,
+                       .sampler = std::make_shared<SequentialSampler>(1000)});
+    EXPECT_TRUE(has(message_of<DataError>([&] {
+                      for (const auto& batch : longer) (void)batch;
+                    }),
+                    {"isn't there", "999", "0 to 2"}));
   }
 }
 

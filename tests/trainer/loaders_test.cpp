@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <iterator>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "support/errors.h"
 #include "support/fake_clock.h"
@@ -85,6 +88,46 @@ TEST(Trainer, OverfitsWithoutShuffling) {
   Trainer(quiet({.max_epochs = 1, .overfit_batches = 2})).fit(model, shared);
   EXPECT_TRUE(shared->shuffled());
   EXPECT_TRUE(loader.shuffled());
+}
+
+TEST(Trainer, SaysThatTorchsLoadersShuffleAllTheSame) {
+  namespace td = torch::data;
+  const auto data =
+      td::datasets::TensorDataset(
+          std::vector<at::Tensor>{torch::ones(1), torch::ones(1)})
+          .map(td::transforms::Lambda<td::TensorExample, Example>(
+              [](td::TensorExample x) { return Example(x.data, x.data); }))
+          .map(td::transforms::Stack<>());
+  Line model;
+  const auto warnings = [&](auto loader) {
+    const testing::LogCapture log;
+    Trainer(quiet({.max_epochs = 1, .overfit_batches = 1})).fit(model, loader);
+    return log.count("can't turn off the shuffling of the training loader");
+  };
+  auto drawn = td::make_data_loader(data, td::DataLoaderOptions());
+  EXPECT_EQ(warnings(std::move(drawn)), 1);
+  auto in_order = td::make_data_loader<td::samplers::SequentialSampler>(
+      data, td::DataLoaderOptions());
+  EXPECT_EQ(warnings(std::move(in_order)), 0);
+}
+
+// Gives its batches in the first pass alone.
+struct Once {
+  auto begin() { return (std::exchange(passed, true) ? none : all).begin(); }
+  std::default_sentinel_t end() const { return {}; }
+  testing::Generator<Example> all{3, line_batches(1).front()};
+  testing::Generator<Example> none{0, line_batches(1).front()};
+  bool passed = false;
+};
+
+TEST(Trainer, EndsWhereThereIsNoBatchAnyMore) {
+  const testing::LogCapture log;
+  Line model;
+  Once batches;
+  Trainer trainer(quiet({.max_steps = 100}));
+  trainer.fit(model, batches);
+  EXPECT_EQ(trainer.global_step(), 3);
+  EXPECT_EQ(log.count("stopped: the train loader has no more batches"), 1);
 }
 
 TEST(Trainer, AsksForLoadersAgain) {

@@ -16,6 +16,14 @@
 #include <utility>
 #include <vector>
 
+namespace torch::data {
+template <typename Dataset, typename Sampler>
+class StatelessDataLoader;
+namespace samplers {
+class RandomSampler;
+}
+}  // namespace torch::data
+
 namespace bolt {
 
 /// A source of batches as the loops see it. Users pass loaders of any kind;
@@ -51,6 +59,7 @@ class TORCHBOLT_API BatchSource {
   /// The run is over: threads end. A later `start` begins anew.
   virtual void close() {}
   /// Gives up shuffling (`overfit_batches` asks for it), or takes it up again.
+  /// One that can't is `shuffled()` as before.
   virtual void keep_order(bool keep) { (void)keep; }
   /// Position and order; none for sources that can't be resumed.
   virtual State state() const { return {}; }
@@ -104,6 +113,13 @@ struct BatchOf<L> {
 template <class L>
 concept HasBatch = requires { typename BatchOf<LoaderRef<L>>::type; };
 
+/// torch's loader with the sampler that it has by default.
+template <class Range>
+struct DrawsAtRandom : std::false_type {};
+template <class Dataset>
+struct DrawsAtRandom<torch::data::StatelessDataLoader<
+    Dataset, torch::data::samplers::RandomSampler>> : std::true_type {};
+
 /// Any range of batches: torch's loaders, containers, generators.
 template <class Range, class Held>
 class RangeSource final : public BatchSource {
@@ -128,6 +144,9 @@ class RangeSource final : public BatchSource {
   RangeSource& operator=(const RangeSource&) = delete;
 
   const BatchOps& ops() const override { return batch_ops<B>(); }
+  bool shuffled() const override {
+    return DrawsAtRandom<std::remove_cv_t<Range>>::value;
+  }
 
   std::optional<int64_t> size() const override {
     if constexpr (requires(const Range& r) {

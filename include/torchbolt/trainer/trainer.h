@@ -60,7 +60,8 @@ struct EvaluateOptions {
   bool return_predictions = true;
 };
 
-/// Metrics of an evaluation, one map for each loader.
+/// Metrics of an evaluation, one map for each loader that has batches, as in
+/// Lightning.
 using EvaluateResults = std::vector<MetricMap>;
 /// Predictions: for each loader, for each batch.
 using Predictions = std::vector<std::vector<Prediction>>;
