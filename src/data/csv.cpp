@@ -157,7 +157,8 @@ Table read_csv(const std::filesystem::path& path, const CsvOptions& options) {
   check(options);
   const detail::InputFile file("read_csv", path);
   detail::GzipSource source(file);
-  const std::string text = read_text(source);
+  std::string text = read_text(source);
+  if (options.skip_torn_line) text.resize(text.rfind('\n') + 1);
   const auto scan = [&] {
     return CsvScanner(file.where(), text, options.delimiter, options.quote);
   };

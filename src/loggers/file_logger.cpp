@@ -106,7 +106,7 @@ void FileLogger::flush() { run_->queue.flush(); }
 void FileLogger::finalize(LoggerStatus status) {
   if (!run_->started) return;
   run_->queue.post([writer = run_->writer, status] { writer->finish(status); });
-  if (!run_->queue.flush()) return;
+  if (!run_->queue.finish()) return;
   const auto left = std::make_shared<std::size_t>(0);
   run_->queue.post([writer = run_->writer, left] {
     *left = writer->unwritten();

@@ -1,3 +1,4 @@
+#include <ATen/ATen.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/files.h>
 #include <torchbolt/core/log.h>
@@ -14,6 +15,8 @@
 #include <system_error>
 #include <typeinfo>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "loggers/log_queue.h"
 #include "loggers/path_lock.h"
@@ -30,6 +33,18 @@ namespace wandb = detail::wandb;
 constexpr const char* kWho = "WandbLogger";
 
 wandb::Time now() { return std::chrono::system_clock::now(); }
+
+// Of its own memory: the caller's may change before it is written.
+Table on_cpu(const Table& table) {
+  std::vector<Table::Column> columns = table.columns();
+  for (Table::Column& column : columns) {
+    if (auto* numbers = std::get_if<at::Tensor>(&column.values)) {
+      *numbers = numbers->detach().to(at::kCPU, numbers->scalar_type(),
+                                      /*non_blocking=*/false, /*copy=*/true);
+    }
+  }
+  return Table(std::move(columns));
+}
 
 void say(const std::string& text) {
   log_info("[" + std::string(kWho) + "] " + text);
@@ -63,6 +78,8 @@ struct WandbLogger::Impl {
   wandb::RunInfo run_info() const;
   void check_resume(bool known) const;
   void choose_id();
+  static std::optional<wandb::LogEnd> read_earlier(
+      const std::filesystem::path& log, bool repairs);
   std::size_t bring_to_disk();
   void finish();
   void look_at(const CheckpointCallback& callback);
@@ -120,13 +137,28 @@ void WandbLogger::Impl::check_resume(bool known) const {
   }
 }
 
+// How a log ends that is there already; none when it is no log, which a full
+// disk or a kill leaves.
+std::optional<wandb::LogEnd> WandbLogger::Impl::read_earlier(
+    const std::filesystem::path& log, bool repairs) {
+  try {
+    if (repairs) wandb::repair(log);
+    return wandb::read_log(log);
+  } catch (const Error& error) {
+    log_warning("[" + std::string(kWho) +
+                "] an earlier log is left aside: " + error.what());
+    return std::nullopt;
+  }
+}
+
 // WANDB_RESUME=auto: the last run, when it didn't end.
 void WandbLogger::Impl::choose_id() {
   if (settings.resume != wandb::Resume::kAuto || settings.id) return;
   const auto latest = wandb::latest_run(dir());
   std::error_code error;
   if (!latest || !std::filesystem::exists(latest->log(), error)) return;
-  if (!wandb::read_log(latest->log()).finished) id = latest->id;
+  const auto end = read_earlier(latest->log(), false);
+  if (end && !end->finished) id = latest->id;
 }
 
 bool WandbLogger::Impl::can_upload() const {
@@ -175,9 +207,9 @@ void WandbLogger::Impl::begin(bool online) {
   check_resume(!earlier.empty());
   wandb::RunInfo run = run_info();
   for (const wandb::RunDir& before : earlier) {
-    wandb::repair(before.log());
-    run.starting_step = std::max(run.starting_step,
-                                 wandb::read_log(before.log()).last_step + 1);
+    const auto end = read_earlier(before.log(), true);
+    if (!end) continue;
+    run.starting_step = std::max(run.starting_step, end->last_step + 1);
     run.resumed = true;
   }
   began = true;
@@ -393,10 +425,11 @@ void WandbLogger::log_table(std::string_view name, const Table& table,
                             int64_t step) {
   const auto cells =
       static_cast<std::size_t>(table.rows()) * table.columns().size();
-  impl_->offer(
-      cells * 8,
-      [name = std::string(name), table, step, time = detail::wall_time_now()](
-          wandb::RunWriter& to) { to.table(name, table, step, time); });
+  impl_->offer(cells * 8,
+               [name = std::string(name), table = on_cpu(table), step,
+                time = detail::wall_time_now()](wandb::RunWriter& to) {
+                 to.table(name, table, step, time);
+               });
 }
 
 void WandbLogger::log_hyperparams(const State& params) {

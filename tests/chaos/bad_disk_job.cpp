@@ -72,6 +72,9 @@ struct Model : bolt::LightningModule<> {
     }
     return loss;
   }
+  void test_step(const Batch&, bolt::StepContext&) override {
+    log("test/loss", 1);
+  }
   bolt::OptimizerConfig configure_optimizers() override {
     return bolt::optim::SGD(parameters(), {.lr = 0.1});
   }
@@ -85,7 +88,7 @@ bolt::LoggerHandle make_logger(const std::string& name) {
     return bolt::JSONLLogger({.save_dir = folder, .name = name});
   }
   if (name == "mlflow") {
-    return bolt::MLflowLogger({.save_dir = folder});
+    return bolt::MLflowLogger({.experiment_name = name, .save_dir = folder});
   }
   if (name == "tensorboard") {
     return bolt::TensorBoardLogger({.save_dir = folder, .name = name});
@@ -123,6 +126,7 @@ int main(int argc, char** argv) try {
                          .enable_progress_bar = false,
                          .default_root_dir = folder});
   trainer.fit(model, loader);
+  trainer.test(model, loader);
   std::printf("%lld steps\n", static_cast<long long>(trainer.global_step()));
 } catch (const std::exception& error) {
   std::fprintf(stderr, "error: %s\n", error.what());

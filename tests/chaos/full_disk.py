@@ -35,7 +35,7 @@ for size in ("2m", "100k", "4k"):
         loss = [(step, value) for step, tag, value in reader(folder) if tag == "loss"]
         assert loss == [(step, 0.5 * step) for step in range(len(loss))], (size, name, loss[:50])
         points[name] = len(loss)
-    for name in ("TensorBoardLogger", "CSVLogger", "JSONLLogger", "WandbLogger"):
+    for name in ("TensorBoardLogger", "CSVLogger", "JSONLLogger", "WandbLogger", "MLflowLogger"):
         said = [line for line in done.stderr.splitlines() if f"[{name}]" in line]
         assert any("No space left on device" in line for line in said), (size, name, said)
         assert any("not written" in line or "lost" in line for line in said), (size, name, said)

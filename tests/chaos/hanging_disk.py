@@ -25,8 +25,7 @@ finally:
 for name, (out, err) in said.items():
     assert jobs[name].returncode == 0 and out.endswith(f"\n{STEPS} steps\n"), (name, jobs[name].returncode, out, err)
     assert err.count(f"[{CLASSES[name]}] what was logged isn't written yet") == 1, (name, err)
-    if name in READERS:
-        loss = [(step, value) for step, tag, value in READERS[name](work / name / name / "version_0") if tag == "loss"]
-        assert loss == [(step, 0.5 * step) for step in range(len(loss))], (name, loss[:50])
-        assert len(loss) <= WHOLE + 1, (name, len(loss))
-        print(name, len(loss), "steps of", STEPS)
+    loss = [(step, value) for step, tag, value in READERS[name](work / name / name / "version_0") if tag == "loss"]
+    assert loss == [(step, 0.5 * step) for step in range(len(loss))], (name, loss[:50])
+    assert len(loss) <= WHOLE + 1, (name, len(loss))
+    print(name, len(loss), "steps of", STEPS)

@@ -123,4 +123,13 @@ def wandb(folder):
                 yield int(row["trainer/global_step"]), name, float(value)
 
 
-READERS = {"tensorboard": tensorboard, "csv": csv_file, "jsonl": jsonl, "wandb": wandb}
+def mlflow(folder):
+    path = folder / "mlflow.jsonl"
+    for line in path.read_bytes().split(b"\n")[:-1] if path.exists() else []:
+        assert int(line[8:16], 16) == zlib.crc32(line[16:-1]), f"a line is wrong: {line}"
+        for entry in json.loads(line).get("entries", []):
+            if "step" in entry:
+                yield int(entry["step"]), entry["key"], float(entry["value"])
+
+
+READERS = {"mlflow": mlflow, "tensorboard": tensorboard, "csv": csv_file, "jsonl": jsonl, "wandb": wandb}

@@ -21,7 +21,9 @@ int main(int argc, char** argv) try {
   bolt::JSONLLogger lines({.save_dir = folder, .name = "jsonl"});
   bolt::WandbLogger wandb(
       {.save_dir = folder / "wandb" / "version_0", .offline = true});
-  const std::vector<bolt::Logger*> loggers{&board, &csv, &lines, &wandb};
+  bolt::MLflowLogger mlflow({.experiment_name = "mlflow", .save_dir = folder});
+  const std::vector<bolt::Logger*> loggers{&board, &csv, &lines, &wandb,
+                                           &mlflow};
   const auto weights = torch::rand({1000});
   for (int64_t step = 0;; ++step) {
     for (bolt::Logger* logger : loggers) {

@@ -4,6 +4,7 @@
 #include <torchbolt/loggers/csv_logger.h>
 #include <torchbolt/loggers/jsonl_logger.h>
 #include <torchbolt/loggers/logged_metrics.h>
+#include <torchbolt/loggers/mlflow_logger.h>
 #include <torchbolt/loggers/tensorboard_logger.h>
 #include <torchbolt/loggers/wandb_logger.h>
 
@@ -90,6 +91,15 @@ TEST(LoggedMetrics, AreThoseThatWandbLoggerWrote) {
       });
 }
 
+TEST(LoggedMetrics, AreThoseThatMLflowLoggerKept) {
+  check_round_trip(
+      [](const auto& dir) {
+        return std::make_unique<MLflowLogger>(
+            MLflowLoggerOptions{.save_dir = dir});
+      },
+      folder_of);
+}
+
 TEST(LoggedMetrics, OfATensorBoardRunThatWentOnEachStepIsThereOnce) {
   const TempDir dir;
   State state;
@@ -138,6 +148,9 @@ TEST(LoggedMetrics, AFilesCutEndIsPassedOver) {
   const LoggedMetric a = read_logged_metrics(dir.path()).at("a");
   EXPECT_EQ(a.steps, (std::vector<int64_t>{3, 4}));
   EXPECT_TRUE(std::isnan(a.values[0]));
+  write_file(dir.path() / "metrics.csv", "a,b,step\n1,,0\n2,3,1\n4,");
+  EXPECT_EQ(read_logged_metrics(dir.path()).at("a").steps,
+            (std::vector<int64_t>{0, 1}));
 }
 
 TEST(LoggedMetrics, OfOthersJsonNullIsNoNumber) {
@@ -164,6 +177,11 @@ TEST(LoggedMetrics, ErrorsNameTheFile) {
   EXPECT_TRUE(has(message(), {"metrics.jsonl, line 2"}));
   write_file(dir.path() / "metrics.csv", "a,b\n1,2\n");
   EXPECT_TRUE(has(message(), {"metrics.csv", "\"step\""}));
+  EXPECT_TRUE(has(message_of<DataError>([&] {
+                    write_file(dir.path() / "mlflow.jsonl", "{}\n");
+                    read_logged_metrics(dir.path() / "mlflow.jsonl");
+                  }),
+                  {"mlflow.jsonl", "no journal"}));
 }
 
 }  // namespace

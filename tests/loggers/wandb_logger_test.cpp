@@ -115,6 +115,48 @@ TEST_F(WandbLoggerTest, TellsTheCommitAndWhereItIsFrom) {
   EXPECT_EQ(without.commit + without.remote_url, "");
 }
 
+TEST_F(WandbLoggerTest, LeavesAnEarlierLogThatIsNoneAside) {
+  const char* const none = nullptr;
+  for (const char* id : {"a", none}) {
+    const WithEnvironment resume("WANDB_RESUME",
+                                 id == nullptr ? "auto" : nullptr);
+    WandbLogger first(options("a"));
+    first.log_metrics({{"m", 1}}, 0);
+    const auto empty = first.log_path();
+    first.finish();
+    write_file(empty, "");  // as a full disk leaves it
+    WandbLogger next(options(id == nullptr ? "" : id));
+    next.log_metrics({{"m", 2}}, 0);
+    const auto path = next.log_path();
+    next.finish();
+    EXPECT_NE(path, empty);
+    EXPECT_EQ(WandbLog(path).column("m"), Texts{"2"});
+    EXPECT_GE(log_.count("an earlier log is left aside"), 1);
+  }
+}
+
+TEST_F(WandbLoggerTest, ATableIsAsItWasWhenItWasLogged) {
+  const at::Tensor numbers = at::ones({2}, at::kLong);
+  WandbLogger logger(options());
+  logger.start();
+  // What is logged waits behind a million texts.
+  for (int k = 0; k < 100; ++k)
+    logger.log_text("t", std::string(10'000, 'x'), 0);
+  logger.log_table("cells", Table({{"n", numbers}}), 1);
+  numbers.fill_(7);
+  const auto folder = logger.log_path().parent_path();
+  logger.finish();
+  for (const auto& file :
+       std::filesystem::recursive_directory_iterator(folder)) {
+    if (file.path().filename().string().starts_with("cells")) {
+      EXPECT_TRUE(has(read_file(file.path()), {"[[1],[1]]"}))
+          << read_file(file.path());
+      return;
+    }
+  }
+  FAIL() << "there is no table";
+}
+
 TEST_F(WandbLoggerTest, LatestRunIsTheOneThatBeganLast) {
   WandbLogger first(options("a"));
   first.start();
@@ -489,7 +531,7 @@ TEST_F(WandbUploadTest, AToolThatFailsIsStartedAgainAndThenLeft) {
       tool("echo run >> " + out + "; exit 3"),
       {.path = logger.log_path().parent_path(), .id = "x"},
       {.restarts = 2, .pause = std::chrono::milliseconds(1)});
-  EXPECT_FALSE(uploader.finish(std::chrono::hours(1)));
+  EXPECT_FALSE(uploader.finish(std::chrono::nanoseconds::max()));
   EXPECT_EQ(read_file(out), "run\nrun\nrun\n");
   EXPECT_EQ(log_.count("exit code 3"), 1);
 }

@@ -42,6 +42,9 @@ struct CsvOptions {
   /// What may stand around a cell; twice within it: itself. '\0': nothing, the
   /// character then means itself.
   char quote = '"';
+  /// Leaves out a last line without an end: of a file that is being written, or
+  /// whose writer was killed.
+  bool skip_torn_line = false;
 };
 
 /// Reads a CSV file (RFC 4180), plain or compressed with gzip, into columns.

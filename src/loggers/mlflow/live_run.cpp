@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/file_error.h"
+#include "core/longest_wait.h"
 #include "loggers/run_source.h"
 #include "loggers/yaml.h"
 
@@ -21,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kMoment{2000};
-constexpr std::chrono::hours kLongestEnd{24 * 365};
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -168,10 +168,7 @@ void MlflowLiveRun::finalize(LoggerStatus status) {
   post([text, now = ms_now()](MlflowWriter& writer) {
     writer.records.status({text, now});
   });
-  // What a clock can count.
-  close(true, std::clamp<std::chrono::milliseconds>(
-                  options_.finalize_timeout, std::chrono::milliseconds(0),
-                  kLongestEnd));
+  close(true, waitable(options_.finalize_timeout));
 }
 
 // Lets go of the journal, so that others can send what is left in it.
@@ -180,11 +177,14 @@ void MlflowLiveRun::close(bool is_end, std::chrono::milliseconds wait) {
   // Not here: a disk that hangs would be waited for.
   queue_->post([writer = writer_] { writer->journal.flush(); });
   const bool written = queue_->finish();
-  const bool sent = written && is_end && drain(wait);
+  begun_ = false;
+  // The thread has it still, and its file: what comes next goes there.
+  if (!written) return;
+  const bool sent = is_end && drain(wait);
   if (const auto* sender = writer_->session.sender()) {
     closed_place_ = sender->place();
   }
-  if (written) say_end(is_end, sent);
+  say_end(is_end, sent);
   closed_at_ = writer_->journal.size();
   queue_.reset();
   writer_.reset();

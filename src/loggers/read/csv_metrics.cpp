@@ -9,7 +9,8 @@
 namespace bolt::detail {
 
 LoggedMetrics read_csv_metrics(const std::filesystem::path& path) {
-  const Table table = read_csv(path, {.missing = CsvMissing::kNaN});
+  const Table table =
+      read_csv(path, {.missing = CsvMissing::kNaN, .skip_torn_line = true});
   if (!table.contains("step") || table.is_text("step")) {
     throw DataError({.where = path.string(),
                      .what = "the table is none of metrics",

@@ -22,10 +22,15 @@ struct Kind {
   std::function<LoggedMetrics(const std::vector<fs::path>&)> read{};
 };
 
+bool is_journal(const fs::path& path) {
+  return path.filename() == "mlflow.jsonl";
+}
+
 Kind one_file(std::string_view end, LoggedMetrics (*read)(const fs::path&)) {
   return {.is =
               [end](const fs::path& path) {
-                return !is_event_file(path) && path.extension() == end;
+                return !is_event_file(path) && !is_journal(path) &&
+                       path.extension() == end;
               },
           .read = [read](const auto& files) { return read(files.back()); }};
 }
@@ -44,6 +49,11 @@ const std::vector<Kind>& kinds() {
              return metrics;
            }},
       one_file(".wandb", detail::read_wandb_metrics),
+      {.is = is_journal,
+       .read =
+           [](const auto& files) {
+             return detail::read_mlflow_metrics(files.back());
+           }},
   };
   return kKinds;
 }
@@ -57,7 +67,9 @@ const Kind* find(const fs::path& path, std::vector<fs::path>& files) {
       const auto& file = entry.path();
       const bool named =
           file.extension() == ".csv" || file.extension() == ".jsonl";
-      if (!named || file.stem() == "metrics") files.push_back(file);
+      if (!named || file.stem() == "metrics" || is_journal(file)) {
+        files.push_back(file);
+      }
     }
   } else if (fs::exists(path, error)) {
     files.push_back(path);
@@ -86,9 +98,9 @@ LoggedMetrics read_logged_metrics(const fs::path& path) {
   if (kind == nullptr) {
     throw DataError({.where = "read_logged_metrics(" + path.string() + ")",
                      .what = "there are no metrics",
-                     .expected = "metrics.csv, metrics.jsonl, an event file of "
-                                 "TensorBoard, or a .wandb file, or a folder "
-                                 "with one"});
+                     .expected = "metrics.csv, metrics.jsonl, mlflow.jsonl, an "
+                                 "event file of TensorBoard, or a .wandb file, "
+                                 "or a folder with one"});
   }
   return kind->read(files);
 }

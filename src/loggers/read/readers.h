@@ -14,6 +14,8 @@ LoggedMetrics read_jsonl_metrics(const std::filesystem::path& path);
 /// takes back what they held from there on.
 void read_event_metrics(const std::filesystem::path& path,
                         LoggedMetrics& metrics);
+/// Of MLflowLogger's journal.
+LoggedMetrics read_mlflow_metrics(const std::filesystem::path& path);
 LoggedMetrics read_wandb_metrics(const std::filesystem::path& path);
 
 }  // namespace bolt::detail

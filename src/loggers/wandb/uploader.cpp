@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "core/blocked_signals.h"
+#include "core/longest_wait.h"
 
 extern char** environ;
 
@@ -190,7 +191,7 @@ void Uploader::send(int signal) const {
 
 bool Uploader::finish(std::chrono::nanoseconds timeout) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, timeout, [this] { return done_; });
+  changed_.wait_for(lock, waitable(timeout), [this] { return done_; });
   ending_ = true;
   changed_.notify_all();
   if (!done_) {
