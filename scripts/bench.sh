@@ -17,21 +17,23 @@ export OMP_NUM_THREADS=1
 echo "== microseconds a step: by hand, under the Trainer, and the median of the paired differences"
 build/release/bin/step_overhead 2>/dev/null
 
-# Instructions a step: what noise can't touch. Two lengths, so that start-up
-# cancels out.
-instructions() {
+# Instructions a step, and misses of a simulated first-level cache: what noise
+# can't touch. Two lengths, so that start-up cancels out.
+counts() {
   local out
-  out=$(valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+  out=$(valgrind --tool=callgrind --cache-sim=yes --callgrind-out-file=/dev/null \
     build/release/bin/step_overhead --instructions "$1" "$2" 2>&1) || return 1
-  sed -n 's/.*Collected : //p' <<<"$out"
+  # Instructions, reads, writes, and the misses of each.
+  sed -n 's/.*Collected : //p' <<<"$out" | awk '{print $1, $4 + $5 + $6}'
 }
-per_step() { echo $((($(instructions "$1" 300) - $(instructions "$1" 100)) / 200)); }
-echo "== instructions a step (callgrind)"
-hand=$(per_step hand)
-for variant in trainer trainer_log; do
-  with=$(per_step "$variant")
-  printf '%-12s by hand %s, with %s: %+d (%+.2f %%)\n' "$variant" "$hand" "$with" \
-    $((with - hand)) "$(awk "BEGIN {print 100 * ($with - $hand) / $hand}")"
+per_step() {
+  echo "$(counts "$1" 300) $(counts "$1" 100)" |
+    awk '{printf "%d %d\n", ($1 - $3) / 200, ($2 - $4) / 200}'
+}
+echo "== instructions and cache misses a step (callgrind)"
+for variant in hand trainer trainer_log; do
+  # shellcheck disable=SC2046
+  printf '%-12s %s instructions, %s misses\n' "$variant" $(per_step "$variant")
 done
 
 [ "${1:-}" != --quick ] || exit 0
