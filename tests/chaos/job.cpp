@@ -61,15 +61,17 @@ void run(const std::filesystem::path& folder, bool async) {
                                            .save_top_k = 1,
                                            .every_n_train_steps = 1,
                                            .enable_version_counter = false})},
-      .logger = {bolt::CSVLogger(
-                     {.save_dir = folder, .name = "csv", .version = 0}),
-                 bolt::TensorBoardLogger(
-                     {.save_dir = folder, .name = "tensorboard", .version = 0}),
-                 bolt::JSONLLogger(
-                     {.save_dir = folder, .name = "jsonl", .version = 0}),
-                 bolt::WandbLogger({.save_dir = folder / "wandb" / "version_0",
-                                    .id = "chaos",
-                                    .offline = true})},
+      .logger =
+          {bolt::CSVLogger({.save_dir = folder, .name = "csv", .version = 0}),
+           bolt::TensorBoardLogger(
+               {.save_dir = folder, .name = "tensorboard", .version = 0}),
+           bolt::JSONLLogger(
+               {.save_dir = folder, .name = "jsonl", .version = 0}),
+           bolt::MLflowLogger(
+               {.experiment_name = "mlflow", .save_dir = folder, .version = 0}),
+           bolt::WandbLogger({.save_dir = folder / "wandb" / "version_0",
+                              .id = "chaos",
+                              .offline = true})},
       .log_every_n_steps = 1,
       .enable_progress_bar = false,
       .enable_model_summary = false};
