@@ -152,7 +152,7 @@ class Run:
             if line.startswith(("begun", "flushed")):
                 self.has_begun.set()
 
-    def end(self, timeout=90):
+    def end(self, timeout=200):
         out = self.process.stdout.read()
         assert self.process.wait(timeout) == 0, "".join(self.errors)
         self.reader.join()
@@ -408,11 +408,11 @@ def _():
 
 @check("a server that is stopped, killed, away when a run ends, and started again")
 def _():
-    it = Run(server.uri, "steps", work / "stopped", 1500, 5, 60, MLFLOW_HTTP_REQUEST_TIMEOUT="1")
+    it = Run(server.uri, "steps", work / "stopped", 1500, 5, 150, MLFLOW_HTTP_REQUEST_TIMEOUT="2")
     assert it.has_begun.wait(30)
     time.sleep(1)
     server.signal(signal.SIGSTOP)
-    time.sleep(2)
+    time.sleep(4)
     server.signal(signal.SIGCONT)
     time.sleep(1)
     server.kill()
