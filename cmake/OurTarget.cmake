@@ -11,7 +11,9 @@ function(torchbolt_options target)
     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   if(TORCHBOLT_SANITIZE)
     target_compile_options(${target} PRIVATE
-      -fsanitize=${TORCHBOLT_SANITIZE} -fno-omit-frame-pointer)
+      -fsanitize=${TORCHBOLT_SANITIZE} -fno-omit-frame-pointer
+      # A test with a report fails.
+      -fno-sanitize-recover=all)
     target_link_options(${target} PUBLIC -fsanitize=${TORCHBOLT_SANITIZE})
   endif()
 endfunction()

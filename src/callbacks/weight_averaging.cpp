@@ -287,6 +287,9 @@ void WeightAveraging::on_load_checkpoint(Trainer& trainer, Module& module,
   try {
     load_state_dict(module, *own, module.strict_loading);
     const double count = counts->at("n_averaged").as_double();  // a tensor
+    if (!(count >= 0 && count <= 0x1p60)) {
+      throw Error({.where = "n_averaged", .what = "a count is out of range"});
+    }
     loaded_ = State::map({{"n_averaged", static_cast<int64_t>(count)},
                           {"latest_update_step", 0},
                           {"average", checkpoint.at("state_dict").clone()}});

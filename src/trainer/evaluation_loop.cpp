@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/attempts.h"
+#include "state/saved_count.h"
 #include "trainer/checks.h"
 #include "trainer/core.h"
 #include "trainer/fit_loop.h"
@@ -319,10 +320,12 @@ void EvaluationLoop::resume() {
 void EvaluationLoop::take_counts(const State& state) {
   seen_batches_.clear();
   for (const State& n : state.at("seen_batches").items()) {
-    seen_batches_.push_back(n.as_int());
+    seen_batches_.push_back(saved_count(n, "seen_batches"));
   }
   const State& epoch = state.at("loaded_in_epoch");
-  if (!epoch.is_none()) loaded_in_epoch_ = epoch.as_int();
+  if (!epoch.is_none()) {
+    loaded_in_epoch_ = saved_count(epoch, "loaded_in_epoch");
+  }
 }
 
 void EvaluationLoop::forget_data() {

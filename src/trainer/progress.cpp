@@ -1,7 +1,6 @@
-#include <torchbolt/core/error.h>
 #include <torchbolt/trainer/progress.h>
 
-#include <string>
+#include "state/saved_count.h"
 
 namespace bolt {
 namespace {
@@ -15,15 +14,8 @@ State counts_state(const Counts& counts, CountKinds kinds) {
   return state;
 }
 
-// Not so many that the next ones couldn't be counted.
-constexpr int64_t kMostCounted = int64_t{1} << 60;
-
 int64_t count_of(const State& state, const char* key) {
-  const int64_t count = state.at(key).as_int();
-  if (count >= 0 && count <= kMostCounted) return count;
-  throw CheckpointError({.where = key,
-                         .what = "a count is out of range",
-                         .got = std::to_string(count)});
+  return detail::saved_count(state.at(key), key);
 }
 
 Counts counts_of(const State& state, CountKinds kinds) {

@@ -7,6 +7,7 @@
 
 #include "optim/check_option.h"
 #include "optim/schedule_state.h"
+#include "state/saved_count.h"
 
 namespace bolt::optim {
 namespace {
@@ -125,11 +126,14 @@ void ReduceLROnPlateau::load_state(const State& state) {
   options.threshold = state.at("threshold").as_double();
   options.threshold_mode = static_cast<ThresholdMode>(
       index_of(state, "threshold_mode", kThresholdModes, name()));
-  next.last_epoch_ = state.at("last_epoch").as_int();
+  const auto count_of = [&](const char* key) {
+    return detail::saved_count(state.at(key), key, -1);
+  };
+  next.last_epoch_ = count_of("last_epoch");
   next.last_lr_ = group_rates(state, "_last_lr", count, last_lr_, name());
   next.best_ = state.at("best").as_double();
-  next.cooldown_counter_ = state.at("cooldown_counter").as_int();
-  next.num_bad_epochs_ = state.at("num_bad_epochs").as_int();
+  next.cooldown_counter_ = count_of("cooldown_counter");
+  next.num_bad_epochs_ = count_of("num_bad_epochs");
   *this = std::move(next);
 }
 
