@@ -97,17 +97,17 @@ void BatchPlan::check_order(std::span<const int64_t> order,
                      .got = std::move(got),
                      .expected = std::move(expected)});
   };
-  const auto is_there = [&](int64_t index) {
+  const auto check_index = [&](int64_t index) {
     if (index >= 0 && index < data_size_) return;
     refuse("the sampler asks for a sample that isn't there",
            std::to_string(index), "0 to " + std::to_string(data_size_ - 1));
   };
-  if (most > 0 && order.empty()) return is_there(most - 1);  // as they are
+  if (most > 0 && order.empty()) return check_index(most - 1);  // as they are
   if (most >= 0 && static_cast<int64_t>(order.size()) != most) {
     refuse("the sampler's order has not the length that it announced",
            std::to_string(order.size()), std::to_string(most));
   }
-  std::ranges::for_each(order, is_there);
+  std::ranges::for_each(order, check_index);
 }
 
 void BatchPlan::draw(int64_t epoch) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "core/stripped.h"
 #include "loggers/http/url.h"
 
 namespace bolt::detail {
@@ -74,24 +75,18 @@ std::string commit_of(const fs::path& git, const fs::path& shared) {
   return is_commit(packed) ? packed : std::string();
 }
 
-std::string trimmed(const std::string& text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r");
-  if (begin == std::string::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
-}
-
 // The last one, as git takes it.
 std::string origin_url(const fs::path& config) {
   std::ifstream file(config);
   bool is_origin = false;
   std::string url;
   for (std::string line; std::getline(file, line);) {
-    line = trimmed(line);
+    line = stripped(line);
     if (line.starts_with('[')) is_origin = line == "[remote \"origin\"]";
     const std::size_t equals = line.find('=');
     if (!is_origin || equals == std::string::npos) continue;
-    if (trimmed(line.substr(0, equals)) == "url") {
-      url = trimmed(line.substr(equals + 1));
+    if (stripped(line.substr(0, equals)) == "url") {
+      url = stripped(line.substr(equals + 1));
     }
   }
   return url;

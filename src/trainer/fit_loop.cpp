@@ -132,7 +132,6 @@ void FitLoop::run_epoch() {
   FitProgress& progress = core_.progress;
   const auto started = core_.clock.now();
   epoch_wait_ = {};
-  pass_was_empty_ = false;
   epoch_validation_ = {};  // an epoch before may have ended with an exception
   progress.batches.reset_current();
   progress.schedulers.reset_current();

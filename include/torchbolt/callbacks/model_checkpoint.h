@@ -48,9 +48,9 @@ struct ModelCheckpointOptions {
   std::optional<std::filesystem::path> dirpath{};
   /// Name of a file without its extension: text with `{name}` or
   /// `{name:format}`, for which the value of a logged metric stands, or "epoch"
-  /// or "step". Formats are fmt's, which are Python's without "," and "_", and
-  /// ".1%": "{val_loss:.2f}", "{epoch:02d}". A "/" in it, also in a metric's
-  /// name, makes a folder. A metric that isn't there is 0. Default
+  /// or "step". Formats are fmt's (Python's, but for "," and "_") and ".1%":
+  /// "{val_loss:.2f}", "{epoch:02d}", "{acc:.1%}". A "/" in it, also in a
+  /// metric's name, makes a folder. A metric that isn't there is 0. Default
   /// "{epoch}-{step}".
   std::optional<std::string> filename{};
   /// The metric that says which files are the best; none: the newest is.

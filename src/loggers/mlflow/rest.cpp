@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "core/stripped.h"
 #include "loggers/mlflow/json_fields.h"
 #include "loggers/mlflow/names.h"
 
@@ -69,28 +70,20 @@ bool is_true(std::string text) {
   return text == "true" || text == "1";
 }
 
-std::string trimmed(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text[0])))
-    text.remove_prefix(1);
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())))
-    text.remove_suffix(1);
-  return std::string(text);
-}
-
 // A value of the section [mlflow] of ~/.mlflow/credentials.
 Secret from_credentials(std::string_view wanted) {
   std::ifstream file(expand_user("~/.mlflow/credentials"));
   bool inside = false;
   for (std::string line; std::getline(file, line);) {
-    const std::string text = trimmed(line);
+    const std::string text = stripped(line);
     if (text.starts_with('[')) {
       inside = text == "[mlflow]";
       continue;
     }
     const std::size_t split = text.find_first_of("=:");
     if (inside && split != std::string::npos &&
-        trimmed(text.substr(0, split)) == wanted) {
-      return Secret(trimmed(text.substr(split + 1)));
+        stripped(text.substr(0, split)) == wanted) {
+      return Secret(stripped(text.substr(split + 1)));
     }
   }
   return {};
@@ -283,7 +276,7 @@ CurlOptions mlflow_curl_options(const Url& server) {
     if (options.password.empty()) options.user.clear();
   }
   // Tokens that come from files have a newline behind them.
-  options.token = Secret(trimmed(environment("MLFLOW_TRACKING_TOKEN")));
+  options.token = Secret(stripped(environment("MLFLOW_TRACKING_TOKEN")));
   options.insecure_tls = is_true(environment("MLFLOW_TRACKING_INSECURE_TLS"));
   options.server_certificate = environment("MLFLOW_TRACKING_SERVER_CERT_PATH");
   options.client_certificate = environment("MLFLOW_TRACKING_CLIENT_CERT_PATH");
