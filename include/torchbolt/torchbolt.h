@@ -8,6 +8,7 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/log.h>
 #include <torchbolt/data/data.h>
+#include <torchbolt/distributed/rank.h>
 #include <torchbolt/engine/engine.h>
 #include <torchbolt/loggers/loggers.h>
 #include <torchbolt/metrics/metrics.h>

@@ -30,7 +30,7 @@ void FileLogger::set_default_root(const std::filesystem::path& root) {
 }
 
 void FileLogger::start() {
-  if (run_->started) return;
+  if (run_->started || !run_->queue.writes()) return;
   const bool used = run_->folder.claim();
   make_directories(run_->path());
   run_->lock = detail::PathLock::shared(run_->folder.path());
@@ -82,6 +82,7 @@ bool FileLogger::resume(const State& state) {
       state.at("name").as_string() == folder.name() &&
       (!folder.is_fixed() || folder.version() == saved);
   if (!same || position == nullptr || position->is_none()) return false;
+  if (!run_->queue.writes()) return false;
   const std::string before = folder.version();
   folder.use(saved);
   auto lock = detail::PathLock::shared(folder.path());

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "distributed/rank_zero.h"
 #include "loggers/log_queue.h"
 #include "loggers/path_lock.h"
 #include "loggers/run_folder.h"
@@ -54,7 +55,7 @@ class FileRun {
         folder(std::move(folder)),
         sub_dir(std::move(sub_dir)),
         writer(std::move(writer)),
-        queue(this->writer, std::move(options)) {}
+        queue(this->writer, of_this_rank(std::move(options))) {}
 
   std::filesystem::path path() const {
     return sub_dir.empty() ? folder.path() : folder.path() / sub_dir;
@@ -68,6 +69,12 @@ class FileRun {
   // Of the folder, while this run may write to it.
   std::shared_ptr<const PathLock> lock{};
   LogQueue queue;
+
+ private:
+  static LogQueueOptions of_this_rank(LogQueueOptions options) {
+    options.silent = !is_rank_zero();
+    return options;
+  }
 };
 
 /// The names of rows as a file has them: behind a prefix, in quotes. Made once

@@ -111,6 +111,7 @@ struct LogQueue::Shared {
     return hangs ? std::chrono::milliseconds(0) : options.deadline;
   }
   bool forked_off() const { return born_in != generation.load(); }
+  bool writes() const { return !options.silent && !forked_off(); }
 
   void rethrow(std::unique_lock<std::mutex>& lock) {
     if (error == nullptr) return;
@@ -288,7 +289,7 @@ LogQueue::~LogQueue() {
 
 void LogQueue::add(const MetricMap& metrics, int64_t step) {
   Shared& own = *shared_;
-  if (own.forked_off()) return;
+  if (!own.writes()) return;
   const double now = wall_time_now();
   std::unique_lock lock(own.mutex);
   own.rethrow(lock);
@@ -308,7 +309,7 @@ void LogQueue::add(const MetricMap& metrics, int64_t step) {
 
 void LogQueue::post(std::function<void()> job) {
   Shared& own = *shared_;
-  if (own.forked_off()) return;
+  if (!own.writes()) return;
   std::unique_lock lock(own.mutex);
   own.rethrow(lock);
   own.push({.job = std::move(job)});
@@ -316,7 +317,7 @@ void LogQueue::post(std::function<void()> job) {
 
 void LogQueue::offer(std::size_t bytes, std::function<void()> job) {
   Shared& own = *shared_;
-  if (own.forked_off()) return;
+  if (!own.writes()) return;
   std::unique_lock lock(own.mutex);
   own.rethrow(lock);
   own.wait_until(lock, &Shared::has_bytes);
@@ -331,7 +332,7 @@ void LogQueue::offer(std::size_t bytes, std::function<void()> job) {
 
 bool LogQueue::flush() {
   Shared& own = *shared_;
-  if (own.forked_off()) return true;
+  if (!own.writes()) return true;
   std::unique_lock lock(own.mutex);
   const uint64_t all = own.added;
   if (own.written < all) {
@@ -354,7 +355,7 @@ bool LogQueue::flush() {
 bool LogQueue::finish() {
   const bool done = flush();
   Shared& own = *shared_;
-  if (own.forked_off()) return done;
+  if (!own.writes()) return done;
   std::unique_lock lock(own.mutex);
   const Lost now = own.lost;
   const Lost before = std::exchange(own.told, now);
@@ -371,8 +372,10 @@ bool LogQueue::finish() {
   return done;
 }
 
+bool LogQueue::writes() const { return shared_->writes(); }
+
 LogQueue::Lost LogQueue::lost() const {
-  if (shared_->forked_off()) return {};
+  if (!shared_->writes()) return {};
   const std::scoped_lock lock(shared_->mutex);
   return shared_->lost;
 }

@@ -51,6 +51,8 @@ struct LogQueueOptions {
   std::chrono::milliseconds deadline{30'000};
   /// What the writer throws comes out of the next call, too.
   bool strict = false;
+  /// Calls do nothing: of a rank other than 0.
+  bool silent = false;
 };
 
 /// Between a logger and the thread that does its work: calls of the training
@@ -60,7 +62,8 @@ struct LogQueueOptions {
 /// When the writer can't keep up, a call waits for room for a moment, once;
 /// then the oldest rows make room and are counted. Jobs of `post` never do.
 ///
-/// A process that was forked off has no such thread: calls do nothing there.
+/// Calls do nothing where it is `silent`, and in a process that was forked off,
+/// which has no such thread.
 class LogQueue {
  public:
   LogQueue(std::shared_ptr<LogWriter> writer, LogQueueOptions options);
@@ -84,6 +87,9 @@ class LogQueue {
   /// `flush()`, and says how many rows (and jobs) were lost since the last
   /// time, if any.
   bool finish();
+
+  /// False where calls do nothing.
+  bool writes() const;
 
   /// What was lost so far, by want of room and by the writer's errors.
   struct Lost {

@@ -87,6 +87,7 @@ std::optional<fs::path> MLflowLogger::log_dir() const {
 
 std::optional<std::string> MLflowLogger::run_id(
     std::chrono::milliseconds wait) const {
+  if (!run_->writes()) wait = {};
   const auto until = std::chrono::steady_clock::now() + wait;
   while (true) {
     if (const auto place = run_->place()) return place->run_id;

@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "distributed/rank_zero.h"
 #include "loggers/log_queue.h"
 #include "loggers/path_lock.h"
 #include "loggers/pending_tensor.h"
@@ -65,7 +66,9 @@ struct WandbLogger::Impl {
     int32_t runtime = 0;
   };
 
-  bool disabled() const { return settings.mode == wandb::Mode::kDisabled; }
+  bool disabled() const {
+    return !of_rank_zero || settings.mode == wandb::Mode::kDisabled;
+  }
   std::filesystem::path dir() const {
     return std::filesystem::absolute(expand_user(settings.dir.value_or(root)));
   }
@@ -101,6 +104,7 @@ struct WandbLogger::Impl {
 
   WandbLoggerOptions options;
   wandb::Settings settings;
+  const bool of_rank_zero = detail::is_rank_zero();
   std::string id;
   std::filesystem::path root{"."};
   std::optional<Place> place{};
@@ -242,9 +246,9 @@ void WandbLogger::Impl::go_on(Place from) {
 }
 
 void WandbLogger::Impl::use(std::shared_ptr<wandb::RunWriter> with) {
-  writer = std::move(with);
   queue = std::make_unique<detail::LogQueue>(
-      writer, detail::LogQueueOptions{.who = kWho, .strict = options.strict});
+      with, detail::LogQueueOptions{.who = kWho, .strict = options.strict});
+  writer = std::move(with);
   process = ::getpid();
 }
 

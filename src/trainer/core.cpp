@@ -6,6 +6,7 @@
 #include <torchbolt/checkpoint/torch_checkpoint_io.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/core/terminal.h>
+#include <torchbolt/distributed/rank.h>
 #include <torchbolt/trainer/checkpoint_callback.h>
 #include <torchbolt/trainer/defaults.h>
 
@@ -17,6 +18,7 @@
 #include <string>
 #include <utility>
 
+#include "distributed/rank_zero.h"
 #include "trainer/checks.h"
 #include "trainer/evaluation_loop.h"
 #include "trainer/fit_loop.h"
@@ -103,9 +105,9 @@ std::vector<std::shared_ptr<Callback>> make_callbacks(
   return all;
 }
 
-// Takes everything and keeps nothing, so that a module that talks to its logger
-// can have its dry run.
-class SilentLogger final : public Logger {
+// Takes everything and keeps nothing: of a dry run, and of ranks other than 0,
+// where a module may talk to its logger all the same.
+class SilentLogger : public Logger {
  public:
   std::string name() const override { return ""; }
   std::string version() const override { return ""; }
@@ -118,6 +120,32 @@ class SilentLogger final : public Logger {
   void log_table(std::string_view, const Table&, int64_t) override {}
 };
 
+// In the place of the n-th of a rank's. What goes by a logger's folder, such as
+// a checkpoint, doesn't come between another rank's.
+class LoggerOfRank final : public SilentLogger {
+ public:
+  LoggerOfRank(int64_t rank, std::size_t n, const Logger& of,
+               std::filesystem::path root)
+      : name_("rank_" + std::to_string(rank)),
+        version_("version_" + std::to_string(n)),
+        logs_histograms_(of.logs_histograms()),
+        root_(std::move(root)) {}
+  std::string name() const override { return name_; }
+  std::string version() const override { return version_; }
+  std::optional<std::filesystem::path> save_dir() const override {
+    return root_;
+  }
+  std::optional<std::filesystem::path> log_dir() const override {
+    return root_ / name_ / version_;
+  }
+  bool logs_histograms() const override { return logs_histograms_; }
+
+ private:
+  const std::string name_, version_;
+  const bool logs_histograms_;
+  const std::filesystem::path root_;
+};
+
 std::vector<std::shared_ptr<Logger>> make_loggers(
     const TrainerOptions& options) {
   std::vector<std::shared_ptr<Logger>> all;
@@ -127,6 +155,12 @@ std::vector<std::shared_ptr<Logger>> make_loggers(
     all.push_back(handle.instance());
   }
   if (all.empty()) all.push_back(default_logger());
+  if (!is_rank_zero()) {
+    for (std::size_t k = 0; k < all.size(); ++k) {
+      all[k] = std::make_shared<LoggerOfRank>(process_rank(), k, *all[k],
+                                              *options.default_root_dir);
+    }
+  }
   for (const auto& logger : all) {
     logger->set_default_root(*options.default_root_dir);
   }

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <string>
 
+#include "support/environment.h"
 #include "support/errors.h"
 #include "support/fake_clock.h"
 #include "support/generator.h"

@@ -18,8 +18,8 @@
 #include "loggers/wandb/run_log.h"
 #include "loggers/wandb/settings.h"
 #include "loggers/wandb/uploader.h"
+#include "support/environment.h"
 #include "support/errors.h"
-#include "support/pty.h"
 #include "support/temp_dir.h"
 #include "support/write_file.h"
 

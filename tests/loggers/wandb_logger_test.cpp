@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "loggers/wandb/uploader.h"
+#include "support/environment.h"
 #include "support/errors.h"
 #include "support/full_disk.h"
 #include "support/log_capture.h"
-#include "support/pty.h"
 #include "support/temp_dir.h"
 #include "support/wandb_log.h"
 #include "support/write_file.h"

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <pty.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -104,32 +103,6 @@ class OutputTo {
  private:
   int out_ = -1;
   int error_ = -1;
-};
-
-/// An environment variable that has this value for as long as it lives; null:
-/// none.
-class WithEnvironment {
- public:
-  WithEnvironment(const char* name, const char* value) : name_(name) {
-    if (const char* before = ::getenv(name)) before_ = before, had_ = true;
-    set(value);
-  }
-  ~WithEnvironment() { set(had_ ? before_.c_str() : nullptr); }
-  WithEnvironment(const WithEnvironment&) = delete;
-  WithEnvironment& operator=(const WithEnvironment&) = delete;
-
- private:
-  void set(const char* value) {
-    if (value != nullptr) {
-      ::setenv(name_, value, 1);
-    } else {
-      ::unsetenv(name_);
-    }
-  }
-
-  const char* name_;
-  std::string before_{};
-  bool had_ = false;
 };
 
 }  // namespace bolt::testing

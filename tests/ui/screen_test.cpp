@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "support/environment.h"
 #include "support/fake_clock.h"
 #include "support/pty.h"
 

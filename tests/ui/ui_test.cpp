@@ -12,6 +12,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "support/environment.h"
 #include "support/pty.h"
 
 namespace bolt::ui {

@@ -25,8 +25,10 @@ class Table;
 /// How a run ended, as loggers are told.
 enum class LoggerStatus { kSuccess, kFailed, kFinished };
 
-/// Where metrics and settings go. Derive from it to write to a new place. Only
-/// rank 0's loggers are called, by one thread.
+/// Where metrics and settings go. Derive from it to write to a new place.
+/// Called by one thread, and of several processes of one job by rank 0 alone
+/// (see `process_rank`); where others call the library's own loggers
+/// themselves, nothing happens.
 ///
 /// Call sequence of a run: `start` → `log_hyperparams` (where there are any) →
 /// `log_graph` → (`log_metrics` → `save`)* → `finalize`. The same again at each

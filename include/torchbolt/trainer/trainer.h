@@ -322,6 +322,9 @@ class TORCHBOLT_API Trainer {
     }
     return nullptr;
   }
+  /// In a dry run, and on ranks other than 0 (see `process_rank`), these are
+  /// others, which keep nothing; a rank's folders are
+  /// default_root_dir/rank_1/version_0 and so on.
   const std::vector<std::shared_ptr<Logger>>& loggers() const;
   /// The first logger, or null.
   Logger* logger() const;

@@ -13,6 +13,7 @@
 
 #include "core/file_error.h"
 #include "core/longest_wait.h"
+#include "distributed/rank_zero.h"
 #include "loggers/run_source.h"
 #include "loggers/yaml.h"
 
@@ -60,6 +61,7 @@ int64_t ms_now() { return std::llround(wall_time_now() * 1000); }
 
 MlflowLiveRun::MlflowLiveRun(const MLflowLoggerOptions& options)
     : options_(options),
+      of_rank_zero_(is_rank_zero()),
       experiment_(experiment_of(options)),
       folder_(options.save_dir, folder_name(experiment_), options.version) {
   const std::string uri =
@@ -88,7 +90,7 @@ bool MlflowLiveRun::forked_off() const {
 }
 
 void MlflowLiveRun::open() {
-  if (forked_off()) return;
+  if (!writes()) return;
   if (writer_ == nullptr) {
     if (!std::exchange(claimed_, true)) folder_.claim();
     open_journal();
@@ -244,24 +246,26 @@ std::optional<MlflowSender::Place> MlflowLiveRun::place() const {
 
 void MlflowLiveRun::add(const MetricMap& metrics, int64_t step) {
   open();
-  queue_->add(metrics, step);
+  if (writes()) queue_->add(metrics, step);
 }
 
 void MlflowLiveRun::post(std::function<void(MlflowWriter&)> job) {
   open();
+  if (!writes()) return;
   queue_->post([writer = writer_, job = std::move(job)] { job(*writer); });
 }
 
 void MlflowLiveRun::offer(std::size_t bytes,
                           std::function<void(MlflowWriter&)> job) {
   open();
+  if (!writes()) return;
   queue_->offer(bytes,
                 [writer = writer_, job = std::move(job)] { job(*writer); });
 }
 
 std::optional<std::string> MlflowLiveRun::stage(const fs::path& file) {
   open();
-  if (forked_off()) return {};
+  if (!writes()) return {};
   need_readable(file);
   return keep([&] { return writer_->staging.keep_copy(file); });
 }
@@ -287,7 +291,7 @@ void MlflowLiveRun::flush() const {
 // -- checkpoints -------------------------------------------------------------
 
 void MlflowLiveRun::take_checkpoints(const CheckpointCallback& callback) {
-  if (!options_.log_model.on() || forked_off()) return;
+  if (!options_.log_model.on() || !writes()) return;
   kept_[&callback] = {callback.kept_checkpoints(), callback.settings()};
   if (options_.log_model.is_all() || callback.most_kept() == -1) {
     send_checkpoints();
@@ -370,7 +374,7 @@ bool MlflowLiveRun::resume(const State& state) {
       state.at("save_dir").as_string() == folder_.save_dir().string() &&
       state.at("experiment").as_string() == experiment_ &&
       (!folder_.is_fixed() || folder_.version() == version);
-  if (!same || writer_ != nullptr) return false;
+  if (!same || writer_ != nullptr || !writes()) return false;
   const std::string before = folder_.version();
   folder_.use(version);
   if (is_run_of(state)) {

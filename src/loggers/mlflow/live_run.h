@@ -24,7 +24,8 @@
 namespace bolt::detail {
 
 /// A logger's run, from one `open` to `finalize`, and again. Used by the
-/// training thread. In a process that was forked off, its calls do nothing.
+/// training thread. Its calls do nothing in a process that was forked off, nor
+/// in one that isn't rank 0 of its job.
 class MlflowLiveRun {
  public:
   explicit MlflowLiveRun(const MLflowLoggerOptions& options);
@@ -33,6 +34,8 @@ class MlflowLiveRun {
   MlflowLiveRun& operator=(const MlflowLiveRun&) = delete;
 
   RunFolder& folder() { return folder_; }
+  /// False where calls do nothing.
+  bool writes() const { return of_rank_zero_ && !forked_off(); }
 
   /// Makes the run, or goes on with it behind its end.
   void open();
@@ -70,6 +73,7 @@ class MlflowLiveRun {
   std::optional<std::string> keep(const Call& call);
 
   MLflowLoggerOptions options_;
+  const bool of_rank_zero_;
   std::string experiment_;
   RunFolder folder_;
   std::optional<Url> server_{};
