@@ -4,7 +4,9 @@
 //                      take less than p50, all but one of a hundred less than
 //                      p99; and of a copy of the map, to compare with
 //   loggers --steps    steps of a millisecond with 100 metrics each, without
-//                      loggers and with all that write files, in turns
+//                      loggers, with all, and with all while the server that
+//                      MLflowLogger sends to takes connections and answers
+//                      nothing, in turns
 //
 // With MLFLOW_TRACKING_URI set, MLflowLogger sends there meanwhile; otherwise
 // it writes its journal.
@@ -12,9 +14,12 @@
 // A call leaves the metrics in the logger's queue; writing is another thread's
 // work. A pause between calls gives it time, as training does.
 
+#include <arpa/inet.h>
 #include <benchmark/benchmark.h>
+#include <sys/socket.h>
 #include <torch/torch.h>
 #include <torchbolt/torchbolt.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -22,7 +27,10 @@
 #include <filesystem>
 #include <memory>
 #include <numeric>
+#include <optional>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "paired.h"
@@ -42,7 +50,33 @@ std::filesystem::path scratch() {
   return std::filesystem::temp_directory_path() / "torchbolt-loggers";
 }
 
-std::shared_ptr<bolt::Logger> make_logger(const std::string& name) {
+// A server that was stopped: the system takes its connections.
+class StoppedServer {
+ public:
+  StoppedServer() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* const at = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(socket_, at, size) != 0 || ::listen(socket_, 64) != 0 ||
+        ::getsockname(socket_, at, &size) != 0) {
+      throw std::runtime_error("no server");
+    }
+    uri_ = "http://127.0.0.1:" + std::to_string(::ntohs(address.sin_port));
+  }
+  ~StoppedServer() { ::close(socket_); }
+  StoppedServer(const StoppedServer&) = delete;
+  StoppedServer& operator=(const StoppedServer&) = delete;
+  const std::string& uri() const { return uri_; }
+
+ private:
+  int socket_;
+  std::string uri_{};
+};
+
+std::shared_ptr<bolt::Logger> make_logger(
+    const std::string& name, const std::optional<std::string>& mlflow = {}) {
   if (name == "tensorboard") {
     return std::make_shared<bolt::TensorBoardLogger>(
         bolt::TensorBoardLoggerOptions{.save_dir = scratch()});
@@ -52,8 +86,10 @@ std::shared_ptr<bolt::Logger> make_logger(const std::string& name) {
         bolt::CSVLoggerOptions{.save_dir = scratch()});
   }
   if (name == "mlflow") {
-    return std::make_shared<bolt::MLflowLogger>(bolt::MLflowLoggerOptions{
-        .save_dir = scratch(), .finalize_timeout = std::chrono::seconds(1)});
+    return std::make_shared<bolt::MLflowLogger>(
+        bolt::MLflowLoggerOptions{.tracking_uri = mlflow,
+                                  .save_dir = scratch(),
+                                  .finalize_timeout = std::chrono::seconds(1)});
   }
   if (name == "wandb") {
     return std::make_shared<bolt::WandbLogger>(
@@ -165,22 +201,38 @@ Added step_time(const Loggers& loggers) {
 
 // Each step lasts a millisecond and what comes on top of it.
 void compare_steps() {
-  std::vector<double> typical, mean;
+  struct Times {
+    void add(const Added& logged, const Added& alone) {
+      typical.push_back(logged.typical - alone.typical);
+      mean.push_back(logged.mean - alone.mean);
+    }
+    void say(const char* loggers) const {
+      for (const auto& [step, times] :
+           {std::pair("a median", &typical), std::pair("a mean", &mean)}) {
+        std::printf("%s step: %s add %.2f us (%.2f to %.2f)\n", step, loggers,
+                    paired::median(*times), paired::quantile(*times, 0.25),
+                    paired::quantile(*times, 0.75));
+      }
+    }
+    std::vector<double> typical{}, mean{};
+  };
+  const StoppedServer stopped;
+  const auto all = [](const std::optional<std::string>& mlflow) {
+    Loggers loggers;
+    for (const char* name :
+         {"tensorboard", "csv", "jsonl", "mlflow", "wandb"}) {
+      loggers.push_back(make_logger(name, mlflow));
+    }
+    return loggers;
+  };
+  Times logged, with_stopped;
   for (int round = 0; round < kRounds; ++round) {
     const Added alone = step_time({});
-    const Added logged = step_time(
-        {make_logger("tensorboard"), make_logger("csv"), make_logger("jsonl"),
-         make_logger("mlflow"), make_logger("wandb")});
-    typical.push_back(logged.typical - alone.typical);
-    mean.push_back(logged.mean - alone.mean);
+    logged.add(step_time(all({})), alone);
+    with_stopped.add(step_time(all(stopped.uri())), alone);
   }
-  const auto say = [](const char* what, const std::vector<double>& times) {
-    std::printf("%s step: four loggers add %.2f us (%.2f to %.2f)\n", what,
-                paired::median(times), paired::quantile(times, 0.25),
-                paired::quantile(times, 0.75));
-  };
-  say("a median", typical);
-  say("a mean", mean);
+  logged.say("five loggers");
+  with_stopped.say("five loggers, and a server that was stopped,");
 }
 
 struct QuietLog final : bolt::LogSink {
