@@ -56,6 +56,15 @@ if(Libtorch_FOUND AND NOT TARGET Libtorch::Libtorch)
   target_link_libraries(Libtorch::Libtorch INTERFACE
     -Wl,--no-as-needed "${Libtorch_CPU_LIBRARY}" "${Libtorch_C10_LIBRARY}"
     -Wl,--as-needed)
+  # Older libtorch (2.11) declares Tensor::const_data_ptr with a constraint among
+  # its template arguments, whose mangled name clang 18 changed and libtorch's
+  # compiler did not.
+  file(STRINGS "${Libtorch_ROOT}/include/ATen/core/TensorBase.h" libtorch_lines
+       REGEX "enable_if_t<!std::is_const_v<T>, int> = 0>")
+  if(libtorch_lines AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND
+     CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 18)
+    target_compile_options(Libtorch::Libtorch INTERFACE -fclang-abi-compat=17)
+  endif()
 endif()
 foreach(libtorch_name problem file lines parts version_files new_enough name)
   unset(libtorch_${libtorch_name})
