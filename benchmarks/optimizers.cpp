@@ -5,8 +5,10 @@
 // reads and writes what AdamW must (weights, gradients, two moments; all but
 // the gradients are written) and does next to nothing with it: what the memory
 // leaves to gain. "alone" is each of the two in a process that does nothing
-// else: there torch's AdamW gets the memory of its temporaries from the system,
-// again in each step, where the heap of a training keeps it.
+// else, "in training" in one that trains a network, whose steps alone are
+// timed: there torch's AdamW gets the memory of its temporaries from the
+// system, again in each step, where the heap of the process in which they take
+// turns keeps it.
 //
 //   optimizers
 
@@ -69,18 +71,17 @@ void compare(const char* name, const char* size, int steps,
         paired::median(ratio));
 }
 
-// The median of 20 steps in a process of its own.
-template <class Optimizer>
-double alone_us(const Shapes& shapes) {
+// The median of the times of 20 steps in a process of its own; `step` makes one
+// and gives its time.
+template <class Make>
+double in_process_us(Make make_step) {
   int ends[2];
   if (::pipe(ends) != 0) std::abort();
   const pid_t child = ::fork();
   if (child == 0) {
-    Optimizer optimizer(make_parameters(shapes));
+    auto step = make_step();
     std::vector<double> times;
-    for (int k = 0; k < 25; ++k) {
-      times.push_back(time_us([&] { optimizer.step(); }, 1));
-    }
+    for (int k = 0; k < 25; ++k) times.push_back(step());
     times.erase(times.begin(), times.begin() + 5);
     const double median = paired::median(times);
     ::_exit(::write(ends[1], &median, sizeof median) == sizeof median ? 0 : 1);
@@ -91,6 +92,34 @@ double alone_us(const Shapes& shapes) {
   ::close(ends[0]);
   ::waitpid(child, nullptr, 0);
   return median;
+}
+
+template <class Optimizer>
+double alone_us(const Shapes& shapes) {
+  return in_process_us([&] {
+    return [optimizer = Optimizer(make_parameters(shapes))]() mutable {
+      return time_us([&] { optimizer.step(); }, 1);
+    };
+  });
+}
+
+// In the training of 50 layers of 200,000 parameters, batches of 32.
+template <class Optimizer>
+double in_training_us() {
+  return in_process_us([] {
+    torch::manual_seed(0);
+    torch::nn::Sequential net;
+    for (int k = 0; k < 50; ++k) {
+      net->push_back(torch::nn::Linear(447, 447));
+      net->push_back(torch::nn::ReLU());
+    }
+    return [net, optimizer = Optimizer(net->parameters()),
+            batch = torch::randn({32, 447})]() mutable {
+      optimizer.zero_grad();
+      net->forward(batch).square().mean().backward();
+      return time_us([&] { optimizer.step(); }, 1);
+    };
+  });
 }
 
 // The arrays of AdamW, and nothing else.
@@ -141,6 +170,11 @@ int main() {
     const double theirs = alone_us<torch::optim::AdamW>(shapes);
     const double own = alone_us<o::AdamW>(shapes);
     print("AdamW, alone", size, theirs, own, theirs / own);
+  }
+  {
+    const double theirs = in_training_us<torch::optim::AdamW>();
+    const double own = in_training_us<o::AdamW>();
+    print("  in training", "50 layers", theirs, own, theirs / own);
   }
   for (const auto& [size, shapes, steps] : sizes) {
     const auto a = make_parameters(shapes), b = make_parameters(shapes);
