@@ -1,12 +1,11 @@
 #include <torchbolt/core/error.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "core/crc32.h"
+#include "fuzz/journal_lines.h"
 #include "fuzz/memory_file.h"
 #include "loggers/http/url.h"
 #include "loggers/mlflow/journal.h"
@@ -16,23 +15,6 @@
 namespace {
 
 using namespace bolt::detail;
-
-// Each line of the text as a line of a journal, with its number and checksum,
-// so that what is in it is looked at.
-std::string with_checksums(std::string_view text) {
-  std::string out;
-  for (int number = 0; !text.empty(); ++number) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string body = "\",\"seq\":" + std::to_string(number) + ",\"op\":\"" +
-                       std::string(text.substr(0, end));
-    char digits[9];
-    std::snprintf(digits, sizeof digits, "%08x",
-                  crc32(0, body.data(), body.size()));
-    out += std::string("{\"crc\":\"") + digits + body + "}\n";
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return out;
-}
 
 void use(const JournalLine& line) {
   if (const auto run = read_run(line)) {
@@ -59,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
   use_names(text);
-  if ((data[0] & 1) != 0) text = with_checksums(text);
+  if ((data[0] & 1) != 0) text = bolt::testing::journal_lines(text);
   const bolt::testing::MemoryFile file(
       reinterpret_cast<const uint8_t*>(text.data()), text.size());
   std::optional<Journal> journal;

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Small valid files from which a fuzzer starts.
+"""What a fuzzer starts from: small valid files, and the inputs that corpus/ keeps of earlier runs.
 
 usage: make_seeds.py KIND FOLDER     KIND: ckpt, csv, idx, journal, metrics, npy, npz, pickle, safetensors, tfrecord, wandb
 """
 import gzip, io, json, pathlib, struct, sys, zipfile, zlib
+
+import corpus
 
 
 def npy(descr, shape, data, version=1, fortran=False):
@@ -88,7 +90,8 @@ event = field(2, 5) + field(5, field(1, field(1, b"a") + b"\x15" + struct.pack("
 row = field(1, 3) + field(2, field(1, field(2, b"loss") + field(16, b"0.5")) + field(2, field(1, 2)))
 seeds = {
     "metrics": [b"\0a,step\n1,0\n,1\n", b"\1" + b'{"t":1,"step":2,"m":{"a":"NaN","b":1e3}}\n{"hparams":{}}\n{"t', b"\2" + event,
-                b"\2" + field(7, field(1, 1)), b"\3" + row],
+                b"\2" + field(7, field(1, 1)), b"\3" + row,
+                b'\4metrics","count":1,"entries":[{"key":"a","value":"NaN","timestamp":1,"step":0}]\nstatus","status":"RUNNING","time":1'],
     "wandb": [wandb_log((1, row), (1, field(1, 4) + field(18, field(1, 1)))), wandb_log((2, row[:5]), (3, row[5:9]), (4, row[9:])),
               wandb_log((1, row))[:-3], row],
     "npy": arrays,
@@ -113,5 +116,5 @@ seeds = {
 }
 folder = pathlib.Path(sys.argv[2])
 folder.mkdir(parents=True, exist_ok=True)
-for number, data in enumerate(seeds[sys.argv[1]]):
+for number, data in enumerate(seeds[sys.argv[1]] + corpus.read(sys.argv[1])):
     (folder / str(number)).write_bytes(data)

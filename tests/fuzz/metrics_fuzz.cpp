@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "fuzz/journal_lines.h"
 #include "fuzz/memory_file.h"
 #include "loggers/read/readers.h"
 #include "loggers/tensorboard/tfrecord.h"
@@ -10,11 +11,13 @@
 
 namespace {
 
-// The bytes as a file of that kind: where there are checksums, as one record.
+// The bytes as a file of that kind: where there are checksums, as one record,
+// or as lines.
 std::string content(uint8_t kind, std::string bytes) {
   namespace wandb = bolt::detail::wandb;
   if (kind == 2) return bolt::detail::tfrecord(bytes);
   if (kind < 2) return bytes;
+  if (kind == 4) return bolt::testing::journal_lines(bytes);
   return std::string(wandb::kFileHead) +
          wandb::framed(wandb::kFileHead.size(), bytes);
 }
@@ -25,7 +28,7 @@ std::string content(uint8_t kind, std::string bytes) {
 // read as.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  const uint8_t kind = data[0] % 4;
+  const uint8_t kind = data[0] % 5;
   const std::string bytes =
       content(kind, {reinterpret_cast<const char*>(data) + 1, size - 1});
   const bolt::testing::MemoryFile file(
@@ -41,6 +44,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
         break;
       case 2:
         bolt::detail::read_event_metrics(file.path(), metrics);
+        break;
+      case 4:
+        metrics = bolt::detail::read_mlflow_metrics(file.path());
         break;
       default:
         metrics = bolt::detail::read_wandb_metrics(file.path());
