@@ -11,7 +11,11 @@
 #include <torchbolt/trainer/trainer.h>
 
 #include <map>
+#include <set>
+#include <string>
 #include <typeinfo>
+#include <utility>
+#include <vector>
 
 #include "callbacks/need_logger.h"
 
@@ -54,10 +58,39 @@ std::string class_of(const torch::optim::Optimizer& optimizer) {
   return name;
 }
 
+// What follows the optimizer's name for each group: its own name, else "/pg1"
+// and so on, and nothing for one group without a name. Throws ConfigError where
+// two are the same.
+std::vector<std::string> group_suffixes(torch::optim::Optimizer& optimizer) {
+  auto* own = dynamic_cast<bolt::optim::Optimizer*>(&optimizer);
+  const std::size_t count = optimizer.param_groups().size();
+  std::vector<std::string> suffixes;
+  std::set<std::string> seen;
+  for (std::size_t k = 0; k < count; ++k) {
+    const State* name = own != nullptr ? own->extras(k).find("name") : nullptr;
+    std::string suffix;
+    if (name != nullptr && name->is_string()) {
+      suffix = "/" + name->as_string();
+    } else if (count > 1) {
+      suffix = "/pg" + std::to_string(k + 1);
+    }
+    if (!seen.insert(suffix).second) {
+      throw ConfigError({.where = "LearningRateMonitor",
+                         .what = "two parameter groups of " +
+                                 class_of(optimizer) + " have one name",
+                         .got = "\"" + suffix.substr(1) + "\"",
+                         .tip = "give each group a .name of its own"});
+    }
+    suffixes.push_back(std::move(suffix));
+  }
+  return suffixes;
+}
+
 }  // namespace
 
 void LearningRateMonitor::on_train_start(Trainer& trainer, Module&) {
   need_logger(trainer, "LearningRateMonitor");
+  for (const auto& optimizer : trainer.optimizers()) group_suffixes(*optimizer);
 }
 
 void LearningRateMonitor::on_train_batch_start(Trainer& trainer, Module&,
@@ -108,18 +141,15 @@ MetricMap LearningRateMonitor::values(Trainer& trainer, Interval at) const {
 void LearningRateMonitor::add(MetricMap& values,
                               torch::optim::Optimizer& optimizer,
                               const std::string& name) const {
-  auto& groups = optimizer.param_groups();
-  for (std::size_t k = 0; k < groups.size(); ++k) {
-    const std::string group =
-        groups.size() == 1 ? "" : "/pg" + std::to_string(k + 1);
-    const std::string key = options_.log_key_prefix + name;
-    values[key + group] = groups[k].options().get_lr();
+  const std::vector<std::string> suffixes = group_suffixes(optimizer);
+  for (std::size_t k = 0; k < suffixes.size(); ++k) {
+    const std::string key = options_.log_key_prefix + name + suffixes[k];
+    values[key] = optimizer.param_groups()[k].options().get_lr();
     if (options_.log_momentum) {
-      values[key + "-momentum" + group] =
-          optim::momentum(optimizer, k).value_or(0);
+      values[key + "-momentum"] = optim::momentum(optimizer, k).value_or(0);
     }
     if (options_.log_weight_decay) {
-      values[key + "-weight_decay" + group] = weight_decay_of(optimizer, k);
+      values[key + "-weight_decay"] = weight_decay_of(optimizer, k);
     }
   }
 }

@@ -15,6 +15,23 @@
 #include <utility>
 
 namespace bolt {
+namespace {
+
+std::vector<std::pair<const void*, uint32_t>> gradients_of(
+    const torch::optim::Optimizer& optimizer) {
+  std::vector<std::pair<const void*, uint32_t>> all;
+  for (const auto& group : optimizer.param_groups()) {
+    for (const at::Tensor& parameter : group.params()) {
+      const at::Tensor& grad = parameter.grad();
+      all.emplace_back(grad.unsafeGetTensorImpl(),
+                       grad.defined() ? grad._version() : 0);
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
 SpikeDetection::SpikeDetection(SpikeDetectionOptions options)
     : options_(options) {
   const auto need = [](bool good, const char* name, const std::string& got,
@@ -43,6 +60,7 @@ void SpikeDetection::on_train_batch_start(Trainer&, Module&, const AnyBatch&,
 
 // The optimizers of a fit before are gone.
 void SpikeDetection::on_fit_start(Trainer&, Module&) {
+  before_.clear();
   if (!std::exchange(restarting_, false)) leaving_out_.clear();
 }
 
@@ -77,24 +95,33 @@ void SpikeDetection::on_before_backward(Trainer& trainer, Module& module,
       leaving_out_.insert(k);
     }
   } else {
-    leave_out_ = true;
+    for (const auto& optimizer : trainer.optimizers()) {
+      before_.push_back(gradients_of(*optimizer));
+    }
   }
   if (options_.action == SpikeAction::kStop) trainer.request_stop();
+}
+
+void SpikeDetection::on_after_backward(Trainer& trainer, Module&) {
+  const auto before = std::exchange(before_, {});
+  for (std::size_t k = 0; k < before.size(); ++k) {
+    if (gradients_of(*trainer.optimizers()[k]) != before[k]) {
+      leaving_out_.insert(k);
+    }
+  }
 }
 
 // An optimizer passes over parameters without a gradient, so that its moments
 // stay as they are too.
 void SpikeDetection::on_before_optimizer_step(
     Trainer& trainer, Module&, torch::optim::Optimizer& optimizer) {
-  bool mine = false;
-  if (!leaving_out_.empty()) {
-    const auto& all = trainer.optimizers();
-    const auto found = std::ranges::find(
-        all, &optimizer, [](const auto& each) { return each.get(); });
-    mine =
-        leaving_out_.erase(static_cast<std::size_t>(found - all.begin())) > 0;
+  if (leaving_out_.empty()) return;
+  const auto& all = trainer.optimizers();
+  const auto found = std::ranges::find(
+      all, &optimizer, [](const auto& each) { return each.get(); });
+  if (leaving_out_.erase(static_cast<std::size_t>(found - all.begin())) > 0) {
+    optimizer.zero_grad(true);
   }
-  if (std::exchange(leave_out_, false) || mine) optimizer.zero_grad(true);
 }
 
 bool SpikeDetection::is_spike(double loss) const {
@@ -133,14 +160,12 @@ State SpikeDetection::state() const {
   }
   return State::map({{"last", last_},
                      {"recent", recent},
-                     {"leave_out", leave_out_},
                      {"leaving_out", leaving_out},
                      {"spikes", spikes}});
 }
 
 void SpikeDetection::load_state(const State& state) {
   last_ = state.at("last").as_double();
-  leave_out_ = state.at("leave_out").as_bool();
   leaving_out_.clear();
   // Files of earlier versions lack it.
   if (const State* positions = state.find("leaving_out")) {

@@ -8,9 +8,10 @@
 #include <torchbolt/engine/default_dtype_scope.h>
 #include <torchbolt/engine/precision.h>
 #include <torchbolt/engine/true_precision.h>
+#include <torchbolt/optim/optimizer.h>
 
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/half_kernels.h"
 
@@ -37,16 +38,30 @@ void convert(at::Tensor& tensor, c10::ScalarType dtype) {
   if (gradient.defined()) tensor.mutable_grad() = gradient.to(dtype);
 }
 
-std::optional<double> eps_of(const torch::optim::OptimizerOptions& options) {
-  using torch::optim::AdamOptions;
-  using torch::optim::AdamWOptions;
-  if (const auto* adam = dynamic_cast<const AdamOptions*>(&options)) {
-    return adam->eps();
+// The eps of each group that has one.
+std::vector<double> all_eps(const torch::optim::Optimizer& optimizer) {
+  std::vector<double> all;
+  if (const auto* ours = dynamic_cast<const optim::Optimizer*>(&optimizer)) {
+    const State state = ours->state();
+    for (const State& group : state.at("param_groups").items()) {
+      const State* eps = group.find("eps");
+      if (eps != nullptr && eps->kind() == State::Kind::kDouble) {
+        all.push_back(eps->as_double());
+      }
+    }
+    return all;
   }
-  if (const auto* adamw = dynamic_cast<const AdamWOptions*>(&options)) {
-    return adamw->eps();
+  for (const auto& group : optimizer.param_groups()) {
+    const auto* options = &group.options();
+    if (const auto* adam =
+            dynamic_cast<const torch::optim::AdamOptions*>(options)) {
+      all.push_back(adam->eps());
+    } else if (const auto* adamw =
+                   dynamic_cast<const torch::optim::AdamWOptions*>(options)) {
+      all.push_back(adamw->eps());
+    }
   }
-  return std::nullopt;
+  return all;
 }
 
 }  // namespace
@@ -87,12 +102,9 @@ void TruePrecision::convert_module(torch::nn::Module& module) {
 
 void TruePrecision::check_optimizer(const torch::optim::Optimizer& optimizer) {
   if (dtype_ != at::kHalf) return;
-  for (const auto& group : optimizer.param_groups()) {
-    const std::optional<double> eps = eps_of(group.options());
-    if (!eps || static_cast<float>(at::Half(static_cast<float>(*eps))) > 0) {
-      continue;
-    }
-    log_warning("[precision] Adam's eps=" + shortest(*eps) +
+  for (const double eps : all_eps(optimizer)) {
+    if (static_cast<float>(at::Half(static_cast<float>(eps))) > 0) continue;
+    log_warning("[precision] the optimizer's eps=" + shortest(eps) +
                 " is zero in float16, so that its steps become infinite; "
                 "set eps to 1e-4, or use \"bf16-true\"");
     return;

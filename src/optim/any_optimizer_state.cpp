@@ -9,13 +9,17 @@
 #include <torchbolt/optim/optimizer.h>
 #include <torchbolt/optim/optimizer_state.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 // torch's own C++ optimizers in Python's layout. The fields of each stand in
@@ -198,6 +202,52 @@ State save(const to::Optimizer& optimizer) {
                                 "kind and parameters"});
 }
 
+// Names of the columns, and those without which no step can be made.
+struct Columns {
+  std::vector<std::string_view> names{}, needed{};
+  template <class Value>
+  void operator()(const char* name, const Value&) {
+    names.emplace_back(name);
+  }
+};
+
+template <class ParamState>
+Columns columns_of() {
+  ParamState made;
+  Columns columns;
+  visit(made, columns);
+  if constexpr (std::is_same_v<ParamState, to::RMSpropParamState>) {
+    columns.needed = {"square_avg"};
+  } else if constexpr (std::is_same_v<ParamState, to::AdagradParamState>) {
+    columns.needed = {"sum"};
+  } else if constexpr (!std::is_same_v<ParamState, to::SGDParamState>) {
+    columns.needed = {"exp_avg", "exp_avg_sq"};
+  }
+  return columns;
+}
+
+void check_row(const State& row, const Columns& columns) {
+  const auto refuse = [](std::string what, std::string_view column) {
+    throw CheckpointError({.where = "load_optimizer_state",
+                           .what = std::move(what),
+                           .got = "\"" + std::string(column) + "\"",
+                           .tip = "load the state of an optimizer of the same "
+                                  "kind"});
+  };
+  for (const auto& [key, value] : row.entries()) {
+    const auto* name = std::get_if<std::string>(&key);
+    if (name != nullptr &&
+        std::ranges::find(columns.names, *name) == columns.names.end()) {
+      refuse("the state has what this optimizer doesn't keep", *name);
+    }
+  }
+  for (const std::string_view name : columns.needed) {
+    if (row.find(name) == nullptr) {
+      refuse("the state lacks what this optimizer keeps", name);
+    }
+  }
+}
+
 // Everything is read before anything is changed.
 template <class Options, class ParamState>
 void load(to::Optimizer& optimizer, const State& state) {
@@ -209,6 +259,7 @@ void load(to::Optimizer& optimizer, const State& state) {
   }
   std::vector<std::unique_ptr<to::OptimizerOptions>> options;
   std::vector<std::pair<void*, std::unique_ptr<ParamState>>> rows;
+  const Columns columns = columns_of<ParamState>();
   for (std::size_t g = 0; g < groups.size(); ++g) {
     auto next = groups[g].options().clone();
     visit(static_cast<Options&>(*next), Load{saved[g]});
@@ -222,6 +273,7 @@ void load(to::Optimizer& optimizer, const State& state) {
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const State* row = state.at("state").find(State::Key(ids[i].as_int()));
       if (row == nullptr || row->size() == 0) continue;
+      check_row(*row, columns);
       auto made = std::make_unique<ParamState>();
       visit(*made, Load{*row, &parameters[i]});
       rows.emplace_back(parameters[i].unsafeGetTensorImpl(), std::move(made));

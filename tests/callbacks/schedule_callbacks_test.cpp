@@ -201,12 +201,50 @@ TEST(LearningRateMonitor, NamesGroupsAndExtras) {
       {.log_momentum = true, .log_weight_decay = true, .log_key_prefix = "x/"});
   ASSERT_EQ(rows.size(), 12);
   EXPECT_EQ(Rows(rows.begin(), rows.begin() + 6),
-            (Rows{{"x/lr-SGD-momentum/pg1", 0, 0.9},
-                  {"x/lr-SGD-momentum/pg2", 0, 0.9},
-                  {"x/lr-SGD-weight_decay/pg1", 0, 0.1},
-                  {"x/lr-SGD-weight_decay/pg2", 0, 0.1},
-                  {"x/lr-SGD/pg1", 0, 1.0},
-                  {"x/lr-SGD/pg2", 0, 1.0}}));
+            (Rows{{"x/lr-SGD/pg1", 0, 1.0},
+                  {"x/lr-SGD/pg1-momentum", 0, 0.9},
+                  {"x/lr-SGD/pg1-weight_decay", 0, 0.1},
+                  {"x/lr-SGD/pg2", 0, 1.0},
+                  {"x/lr-SGD/pg2-momentum", 0, 0.9},
+                  {"x/lr-SGD/pg2-weight_decay", 0, 0.1}}));
+}
+
+// As Lightning's: a name in place of "pg1", of a single group too, and no two.
+TEST(LearningRateMonitor, TakesTheNamesOfGroups) {
+  struct Model : Line {
+    OptimizerConfig configure_optimizers() override {
+      std::vector<optim::ParamGroup> groups{
+          {.parameters = {layer->weight}, .lr = 0.5, .name = first}};
+      if (two) {
+        groups.push_back(
+            {.parameters = {layer->bias}, .lr = 0.25, .name = second});
+      }
+      return optim::SGD(groups, {.lr = 1});
+    }
+    std::string first{}, second{};
+    bool two = true;
+  };
+  const auto fit = [](const std::string& first, const std::string& second,
+                      bool two = true) {
+    Model model;
+    model.first = first;
+    model.second = second;
+    model.two = two;
+    const auto kept = std::make_shared<Kept>();
+    TrainerOptions options = quiet({.max_epochs = 1, .logger = kept});
+    options.callbacks = {
+        LearningRateMonitor({.logging_interval = Interval::kEpoch})};
+    Trainer(options).fit(model, line_batches(1));
+    return kept->rates;
+  };
+  EXPECT_EQ(fit("head", "tail"),
+            (Rows{{"lr-SGD/head", 0, 0.5}, {"lr-SGD/tail", 0, 0.25}}));
+  EXPECT_EQ(fit("", "tail"),
+            (Rows{{"lr-SGD/pg1", 0, 0.5}, {"lr-SGD/tail", 0, 0.25}}));
+  EXPECT_EQ(fit("head", "", false), (Rows{{"lr-SGD/head", 0, 0.5}}));
+  EXPECT_EQ(fit("", "", false), (Rows{{"lr-SGD", 0, 0.5}}));
+  EXPECT_THROW(fit("head", "head"), ConfigError);
+  EXPECT_THROW(fit("pg2", ""), ConfigError);
 }
 
 struct TwoOptimizers : Line {

@@ -160,6 +160,39 @@ TEST(SpikeDetection, LeavesOutTheStepOfEachOfSeveralOptimizers) {
       trainer->callback<SpikeDetection>().state().at("leaving_out").size(), 0);
 }
 
+// Two losses before two steps: the one that isn't finite is of one optimizer.
+TEST(SpikeDetection, ManualStepsAreLeftOutWhereTheGradientsAreTheSpikes) {
+  struct Two : Line {
+    Two() { automatic_optimization = false; }
+    StepOutput training_step(const Batch&, StepContext& step) override {
+      const auto both = optimizers();
+      const float by = step.batch_idx == 1 ? NAN : 1.0F;
+      manual_backward(layer->weight.square().sum() * by);
+      manual_backward(layer->bias.square().sum());
+      both[1].step();
+      both[0].step();
+      for (const auto& each : both) each.zero_grad();
+      weights.push_back(layer->weight.item<float>());
+      biases.push_back(layer->bias.item<float>());
+      return {};
+    }
+    OptimizerConfig configure_optimizers() override {
+      const auto of = [](const at::Tensor& p) {
+        return std::make_shared<torch::optim::SGD>(std::vector{p}, 0.1);
+      };
+      return {{.optimizer = of(layer->weight)}, {.optimizer = of(layer->bias)}};
+    }
+    std::vector<float> weights{}, biases{};
+  } model;
+  const LogCapture log;
+  std::optional<Trainer> trainer;
+  run(trainer, model, {.warmup = 9, .action = SpikeAction::kSkip}, 3);
+  EXPECT_EQ(model.weights.at(1), model.weights.at(0));
+  EXPECT_NE(model.weights.at(2), model.weights.at(1));
+  EXPECT_TRUE(std::isfinite(model.weights.at(2)));
+  EXPECT_NE(model.biases.at(1), model.biases.at(0));
+}
+
 TEST(SpikeDetection, WaitsForItsWarmup) {
   const LogCapture log;
   std::optional<Trainer> trainer;
@@ -210,7 +243,8 @@ TEST(SpikeDetection, ToleranceIsOfTheSizeOfANegativeMean) {
 TEST(SpikeDetection, ASpikeLeavesOneStepOutAndNoMore) {
   const SpikeDetectionOptions calm{.warmup = 9};  // no other spike
   State state = SpikeDetection(calm).state();
-  state["leave_out"] = true;  // saved between a spike and its step
+  // Saved between a spike and its step.
+  state["leaving_out"] = State::list({int64_t{0}});
   const auto resumed = std::make_shared<SpikeDetection>(calm);
   resumed->load_state(state);
   EXPECT_EQ(resumed->state(), state);

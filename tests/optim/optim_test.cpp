@@ -7,6 +7,7 @@
 
 #include "optim/support.h"
 #include "support/errors.h"
+#include "support/state_diff.h"
 
 namespace bolt {
 namespace {
@@ -345,6 +346,36 @@ TEST(OptimizerState, OfAdagradIsThereFromTheStart) {
   EXPECT_TRUE(torch::equal(
       state.at("state").at(State::Key(int64_t{0})).at("sum").as_tensor(),
       torch::full({2}, 0.5)));
+}
+
+// torch's own, by their names in Python.
+TEST(OptimizerState, OfAnotherKindIsRefused) {
+  namespace to = torch::optim;
+  const auto w = torch::ones({2}).requires_grad_();
+  const auto stepped = [&](to::Optimizer& optimizer) {
+    w.mutable_grad() = torch::ones({2});
+    optimizer.step();
+    return optimizer_state(optimizer).clone();
+  };
+  to::SGD sgd({w}, to::SGDOptions(0.1).momentum(0.9));
+  to::Adam adam({w}), other({w});
+  to::RMSprop rmsprop({w});
+  const State of_sgd = stepped(sgd), of_adam = stepped(adam);
+  load_optimizer_state(other, of_adam);
+  const auto refusal = [](to::Optimizer& into, const State& state) {
+    return message_of<CheckpointError>(
+        [&] { load_optimizer_state(into, state); });
+  };
+  EXPECT_TRUE(has(refusal(adam, of_sgd), {"momentum_buffer"}));
+  EXPECT_TRUE(has(refusal(rmsprop, of_sgd), {"square_avg"}));
+  EXPECT_TRUE(has(refusal(sgd, of_adam), {"step", "of the same kind"}));
+  // Nothing has changed.
+  EXPECT_EQ(testing::first_difference(optimizer_state(adam), of_adam), "");
+  State lacks = of_adam.clone();
+  State row = State::map({{"step", 1.0}});
+  lacks["state"] = State::map();
+  lacks["state"].set(State::Key(int64_t{0}), row);
+  EXPECT_TRUE(has(refusal(adam, lacks), {"exp_avg"}));
 }
 
 }  // namespace

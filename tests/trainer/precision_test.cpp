@@ -116,18 +116,24 @@ TEST(PrecisionOfAFit, EndsWithAnExceptionToo) {
 TEST(PrecisionOfAFit, WarnsOfAnAdamThatCantBeInFloat16) {
   struct WithAdam : Line {
     OptimizerConfig configure_optimizers() override {
+      if (ours) return optim::AdamW(parameters(), {.lr = 0.1, .eps = eps});
       return torch::optim::AdamW(parameters(),
                                  torch::optim::AdamWOptions(0.1).eps(eps));
     }
+    bool ours = false;
     double eps = 1e-8;
   };
-  for (const double eps : {1e-8, 1e-4}) {
-    const LogCapture log;
-    WithAdam model;
-    model.eps = eps;
-    Trainer trainer(quiet({.max_epochs = 1, .precision = Precision::k16True}));
-    trainer.fit(model, line_batches(2));
-    EXPECT_EQ(log.count("eps=1e-08 is zero in float16"), eps < 1e-7 ? 1 : 0);
+  for (const bool ours : {false, true}) {
+    for (const double eps : {1e-8, 1e-4}) {
+      const LogCapture log;
+      WithAdam model;
+      model.ours = ours;
+      model.eps = eps;
+      Trainer trainer(
+          quiet({.max_epochs = 1, .precision = Precision::k16True}));
+      trainer.fit(model, line_batches(2));
+      EXPECT_EQ(log.count("eps=1e-08 is zero in float16"), eps < 1e-7 ? 1 : 0);
+    }
   }
 }
 

@@ -56,7 +56,9 @@ class TORCHBOLT_API TrainingSpikeError : public Error {
 ///     bolt::SpikeAction::kSkip})}
 ///
 /// With accumulation the whole optimizer step is left out, with several
-/// optimizers under automatic optimization that of each.
+/// optimizers under automatic optimization that of each, and under manual
+/// optimization the next one of those whose parameters got gradients of that
+/// loss.
 class TORCHBOLT_API SpikeDetection final : public Callback {
  public:
   /// A batch whose loss was a spike.
@@ -77,21 +79,25 @@ class TORCHBOLT_API SpikeDetection final : public Callback {
                             const StepContext& step) override;
   void on_before_backward(Trainer& trainer, Module& module,
                           const at::Tensor& loss) override;
+  void on_after_backward(Trainer& trainer, Module&) override;
   void on_before_optimizer_step(Trainer& trainer, Module&,
                                 torch::optim::Optimizer& optimizer) override;
   State state() const override;
   void load_state(const State& state) override;
 
  private:
+  // An optimizer's gradients: their tensors, and how often each was written to.
+  using Gradients = std::vector<std::pair<const void*, uint32_t>>;
+
   bool is_spike(double loss) const;
   void remember(double loss);
 
   SpikeDetectionOptions options_;
   int64_t batch_idx_ = 0;
-  // The next step of whichever optimizer it is (manual optimization).
-  bool leave_out_ = false;
+  // Before the backward pass of a spike (manual optimization).
+  std::vector<Gradients> before_{};
   bool restarting_ = false;
-  // Whose next step is left out, by position (automatic optimization).
+  // Whose next step is left out, by position.
   std::set<std::size_t> leaving_out_{};
   double last_ = 0;
   std::deque<double> recent_{};

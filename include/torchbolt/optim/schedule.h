@@ -71,7 +71,7 @@ class TORCHBOLT_API Schedule {
   /// It doesn't touch the optimizer. A group that the optimizer got after the
   /// state was saved begins with the rate that it has, except in cycles
   /// (CyclicLR, OneCycleLR) and SWALR, which know each group. Throws
-  /// CheckpointError, and changes nothing, when the state is of something else.
+  /// CheckpointError, and changes nothing, when the state lacks what it keeps.
   void load_state(const State& state);
 
  protected:
