@@ -71,8 +71,8 @@ void compare(const char* name, const char* size, int steps,
         paired::median(ratio));
 }
 
-// The median of the times of 20 steps in a process of its own; `step` makes one
-// and gives its time.
+// The median of the times of 20 steps in a process of its own. `make_step` is
+// called there, and gives what makes a step and returns its time.
 template <class Make>
 double in_process_us(Make make_step) {
   int ends[2];

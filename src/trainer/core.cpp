@@ -156,8 +156,9 @@ std::vector<std::shared_ptr<Logger>> make_loggers(
   }
   if (all.empty()) all.push_back(default_logger());
   if (!is_rank_zero()) {
+    const int64_t rank = process_rank();
     for (std::size_t k = 0; k < all.size(); ++k) {
-      all[k] = std::make_shared<LoggerOfRank>(process_rank(), k, *all[k],
+      all[k] = std::make_shared<LoggerOfRank>(rank, k, *all[k],
                                               *options.default_root_dir);
     }
   }

@@ -12,10 +12,10 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "support/environment.h"
 #include "support/errors.h"
 #include "support/log_capture.h"
 #include "support/models.h"
@@ -30,33 +30,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
-
-/// Environment variables that are as they were when it goes.
-class Environment {
- public:
-  explicit Environment(const std::map<std::string, std::string>& variables) {
-    for (const auto& [name, value] : variables) {
-      const char* const old = ::getenv(name.c_str());
-      before_[name] =
-          old != nullptr ? std::optional<std::string>(old) : std::nullopt;
-      ::setenv(name.c_str(), value.c_str(), 1);
-    }
-  }
-  ~Environment() {
-    for (const auto& [name, value] : before_) {
-      if (value) {
-        ::setenv(name.c_str(), value->c_str(), 1);
-      } else {
-        ::unsetenv(name.c_str());
-      }
-    }
-  }
-  Environment(const Environment&) = delete;
-  Environment& operator=(const Environment&) = delete;
-
- private:
-  std::map<std::string, std::optional<std::string>> before_{};
-};
 
 TrainerOptions saving(const fs::path& folder, TrainerOptions options = {}) {
   if (!options.max_epochs) options.max_epochs = 2;
@@ -218,12 +191,13 @@ TEST(Preemption, PutsASlurmJobBackIntoTheQueue) {
              "#!/bin/sh\necho \"$@\" >> \"$SCONTROL_CALLS\"\n");
   ::chmod((dir.path() / "scontrol").c_str(), 0755);
   const fs::path calls = dir.path() / "calls";
-  const Environment job(
-      {{"SLURM_NTASKS", "1"},
-       {"SLURM_JOB_NAME", "train"},
-       {"SLURM_JOB_ID", "77"},
-       {"SCONTROL_CALLS", calls.string()},
-       {"PATH", dir.path().string() + ":" + std::string(::getenv("PATH"))}});
+  const std::string path =
+      dir.path().string() + ":" + std::string(::getenv("PATH"));
+  const WithEnvironment tasks("SLURM_NTASKS", "1");
+  const WithEnvironment name("SLURM_JOB_NAME", "train");
+  const WithEnvironment job("SLURM_JOB_ID", "77");
+  const WithEnvironment log("SCONTROL_CALLS", calls.c_str());
+  const WithEnvironment programs("PATH", path.c_str());
   {
     Trainer trainer(saving(dir.path()));
     Line line;
@@ -243,8 +217,8 @@ TEST(Preemption, PutsASlurmJobBackIntoTheQueue) {
     EXPECT_EQ(steps, 3);
     EXPECT_EQ(trainer.global_step(), 10);
   }
-  const Environment array(
-      {{"SLURM_ARRAY_JOB_ID", "70"}, {"SLURM_ARRAY_TASK_ID", "3"}});
+  const WithEnvironment array("SLURM_ARRAY_JOB_ID", "70");
+  const WithEnvironment task("SLURM_ARRAY_TASK_ID", "3");
   fs::remove(dir.path() / "hpc_ckpt_1.ckpt");
   {
     // The end of its time, or scancel: not again.
