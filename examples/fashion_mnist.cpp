@@ -9,13 +9,16 @@
 //
 // Ends with a table such as:  test/acc 0.8820, and the path of its log.
 
+#include <c10/util/StringUtil.h>
 #include <torch/torch.h>
 #include <torchbolt/torchbolt.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 namespace nn = torch::nn;
@@ -71,65 +74,62 @@ bolt::TensorDataset read_images(const std::filesystem::path& folder,
           labels.to(torch::kLong)};
 }
 
-struct Arguments {
-  std::filesystem::path data = "/usr/share/datasets/fashion-mnist";
-  std::filesystem::path out = ".";
-  int64_t epochs = 10;
-  int64_t batch_size = 128;
-  uint64_t seed = 42;
-  double eps = 1e-8;
-  bolt::Precision precision = bolt::Precision::k32True;
-};
+using Flags = std::map<std::string, std::string>;
 
-Arguments read_arguments(int argc, char** argv) {
-  Arguments arguments;
-  for (int k = 1; k < argc; ++k) {
-    const std::string flag = argv[k];
-    if (k + 1 == argc) throw std::invalid_argument(flag + " needs a value");
-    const std::string value = argv[++k];
-    if (flag == "--data") {
-      arguments.data = value;
-    } else if (flag == "--out") {
-      arguments.out = value;
-    } else if (flag == "--epochs") {
-      arguments.epochs = std::stoll(value);
-    } else if (flag == "--batch-size") {
-      arguments.batch_size = std::stoll(value);
-    } else if (flag == "--seed") {
-      arguments.seed = std::stoull(value);
-    } else if (flag == "--eps") {
-      arguments.eps = std::stod(value);
-    } else if (flag == "--precision") {
-      arguments.precision = bolt::parse_precision(value);
-    } else {
-      throw std::invalid_argument("unknown flag " + flag);
+Flags read_flags(int argc, char** argv) {
+  Flags flags{{"--data", "/usr/share/datasets/fashion-mnist"},
+              {"--out", "."},
+              {"--epochs", "10"},
+              {"--batch-size", "128"},
+              {"--seed", "42"},
+              {"--eps", "1e-8"},
+              {"--precision", "32-true"}};
+  for (int k = 1; k < argc; k += 2) {
+    const auto flag = flags.find(argv[k]);
+    if (flag == flags.end()) {
+      throw std::invalid_argument(std::string(argv[k]) +
+                                  " isn't one of fashion_mnist.cpp's flags");
     }
+    if (k + 1 == argc) {
+      throw std::invalid_argument(flag->first + " needs a value");
+    }
+    flag->second = argv[k + 1];
   }
-  return arguments;
+  return flags;
 }
 
-void run(const Arguments& arguments) {
-  bolt::seed_everything(arguments.seed);
-  const auto all = read_images(arguments.data, "train");
+template <class Number>
+Number number(const Flags& flags, const std::string& name) {
+  const std::string& text = flags.at(name);
+  if (const auto value = c10::tryToNumber<Number>(text)) return *value;
+  throw std::invalid_argument(name + ": expected a number, got " + text);
+}
+
+void run(const Flags& flags) {
+  bolt::seed_everything(number<int64_t>(flags, "--seed"));
+  Classifier model(1e-3);
+  model.eps = number<double>(flags, "--eps");
+  const auto epochs = number<int64_t>(flags, "--epochs");
+  const auto batch_size = number<int64_t>(flags, "--batch-size");
+  const auto precision = bolt::parse_precision(flags.at("--precision"));
+
+  const auto all = read_images(flags.at("--data"), "train");
   const auto split = [&](int64_t first, int64_t count) {
     auto part = all.get_range(first, count);
     return bolt::TensorDataset(part.data, part.target);
   };
-  const int64_t batch_size = arguments.batch_size;
   bolt::DataLoader train(split(0, 55'000),
                          {.batch_size = batch_size, .shuffle = true});
   bolt::DataLoader val(split(55'000, 5'000), {.batch_size = 500});
-  bolt::DataLoader test(read_images(arguments.data, "t10k"),
+  bolt::DataLoader test(read_images(flags.at("--data"), "t10k"),
                         {.batch_size = 500});
 
-  Classifier model(1e-3);
-  model.eps = arguments.eps;
   bolt::Trainer trainer({
-      .max_epochs = arguments.epochs,
-      .precision = arguments.precision,
+      .max_epochs = epochs,
+      .precision = precision,
       .callbacks = {bolt::EarlyStopping({.monitor = "val/loss"})},
       .logger = bolt::CSVLogger(),
-      .default_root_dir = arguments.out,
+      .default_root_dir = flags.at("--out"),
   });
   trainer.fit(model, train, val);
   trainer.test(model, test);
@@ -138,7 +138,7 @@ void run(const Arguments& arguments) {
 }
 
 int main(int argc, char** argv) try {
-  run(read_arguments(argc, argv));
+  run(read_flags(argc, argv));
   return EXIT_SUCCESS;
 } catch (const bolt::Interrupted& interrupted) {
   std::fprintf(stderr, "%s\n", interrupted.what());
