@@ -6,19 +6,13 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <cstdlib>
 #include <string>
-#include <string_view>
+
+#include "core/environment.h"
 
 namespace bolt {
-namespace {
 
-std::string_view environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-}  // namespace
+using detail::environment;
 
 bool is_terminal(int fd) {
   return ::isatty(fd) != 0 && environment("TERM") != "dumb";
@@ -48,13 +42,13 @@ bool allows_colour(int fd) {
 }
 
 bool allows_true_colour() {
-  const std::string_view says = environment("COLORTERM");
+  const std::string says = environment("COLORTERM");
   return says == "truecolor" || says == "24bit";
 }
 
 bool allows_unicode() {
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    std::string value(environment(name));
+    std::string value = environment(name);
     if (value.empty()) continue;
     std::ranges::transform(value, value.begin(), [](unsigned char c) {
       return static_cast<char>(std::tolower(c));

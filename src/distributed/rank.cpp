@@ -4,9 +4,10 @@
 
 #include <atomic>
 #include <charconv>
-#include <cstdlib>
 #include <string>
+#include <utility>
 
+#include "core/environment.h"
 #include "distributed/rank_zero.h"
 
 namespace bolt {
@@ -20,8 +21,9 @@ struct Variable {
 Variable rank_variable() {
   for (const char* name :
        {"RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK"}) {
-    const char* const text = std::getenv(name);
-    if (text != nullptr && *text != '\0') return {name, text};
+    if (std::string text = detail::environment(name); !text.empty()) {
+      return {name, std::move(text)};
+    }
   }
   return {};
 }

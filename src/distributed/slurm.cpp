@@ -7,10 +7,11 @@
 #include <array>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <string_view>
 #include <thread>
+
+#include "core/environment.h"
 
 extern char** environ;
 
@@ -18,11 +19,6 @@ namespace bolt::detail {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::string variable(const char* name) {
-  const char* const value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
 
 Error failed(const std::string& job, std::string got) {
   return Error({.where = "preemption",
@@ -34,15 +30,15 @@ Error failed(const std::string& job, std::string got) {
 }  // namespace
 
 std::optional<std::string> slurm_job() {
-  const std::string name = variable("SLURM_JOB_NAME");
-  if (variable("SLURM_NTASKS").empty() || name == "bash" ||
+  const std::string name = environment("SLURM_JOB_NAME");
+  if (environment("SLURM_NTASKS").empty() || name == "bash" ||
       name == "interactive") {
     return std::nullopt;
   }
-  const std::string array = variable("SLURM_ARRAY_JOB_ID");
-  const std::string task = variable("SLURM_ARRAY_TASK_ID");
+  const std::string array = environment("SLURM_ARRAY_JOB_ID");
+  const std::string task = environment("SLURM_ARRAY_TASK_ID");
   if (!array.empty() && !task.empty()) return array + "_" + task;
-  std::string job = variable("SLURM_JOB_ID");
+  std::string job = environment("SLURM_JOB_ID");
   if (job.empty()) return std::nullopt;
   return job;
 }

@@ -1,10 +1,10 @@
 #include <torchbolt/core/error.h>
 #include <torchbolt/loggers/mlflow_sync.h>
 
-#include <cstdlib>
 #include <thread>
 #include <utility>
 
+#include "core/environment.h"
 #include "loggers/http/curl_http.h"
 #include "loggers/mlflow/journal.h"
 #include "loggers/mlflow/progress.h"
@@ -40,7 +40,7 @@ Contents read_contents(const Journal& journal) {
 }
 
 Url find_server(const MLflowSyncOptions& options, const MlflowRun& run) {
-  const char* environment = std::getenv("MLFLOW_TRACKING_URI");
+  const std::string uri = environment("MLFLOW_TRACKING_URI");
   if (options.tracking_uri) {
     Url url = mlflow_server(*options.tracking_uri);
     if (url.user.empty() && url.password.empty()) return url;
@@ -50,13 +50,12 @@ Url find_server(const MLflowSyncOptions& options, const MlflowRun& run) {
          .what = "the tracking URI holds a name or a password",
          .tip = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"});
   }
-  const bool has_environment = environment != nullptr && *environment != '\0';
   if (!run.server.empty()) {
     // Name and password may stand there, which the journal doesn't keep.
-    const auto url = parse_url(has_environment ? environment : "");
+    const auto url = parse_url(uri);
     return url && url->text() == run.server ? *url : mlflow_server(run.server);
   }
-  if (has_environment) return mlflow_server(environment);
+  if (!uri.empty()) return mlflow_server(uri);
   throw ConfigError({.where = "sync_mlflow",
                      .what = "it isn't known to which server the run goes",
                      .tip = "give --tracking-uri, or set MLFLOW_TRACKING_URI"});

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <string_view>
 #include <system_error>
 
+#include "core/environment.h"
 #include "core/stripped.h"
 #include "loggers/http/url.h"
 
@@ -102,8 +102,7 @@ std::string user_name() {
       found != nullptr) {
     return found->pw_name;
   }
-  const char* user = std::getenv("USER");
-  return user != nullptr ? user : "";
+  return environment("USER");
 }
 
 std::string program_path() {

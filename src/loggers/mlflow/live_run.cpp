@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <cstdlib>
 #include <system_error>
 #include <utility>
 
+#include "core/environment.h"
 #include "core/file_error.h"
 #include "core/longest_wait.h"
 #include "distributed/rank_zero.h"
@@ -23,11 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kMoment{2000};
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
 
 std::string experiment_of(const MLflowLoggerOptions& options) {
   if (!options.experiment_name.value_or("").empty()) {

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "core/environment.h"
 #include "core/stripped.h"
 #include "loggers/mlflow/json_fields.h"
 #include "loggers/mlflow/names.h"
@@ -57,11 +57,6 @@ std::string joined(std::string_view left, std::string_view right) {
   while (out.ends_with('/')) out.pop_back();
   while (right.starts_with('/')) right.remove_prefix(1);
   return out + "/" + std::string(right);
-}
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
 }
 
 bool is_true(std::string text) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/blocked_signals.h"
+#include "core/environment.h"
 
 namespace bolt::detail {
 namespace {
@@ -21,8 +22,8 @@ constexpr milliseconds kGather{500};
 constexpr long kLongestTimeout = 86'400;  // seconds
 
 milliseconds request_timeout() {
-  const char* seconds = std::getenv("MLFLOW_HTTP_REQUEST_TIMEOUT");
-  const long given = seconds != nullptr ? std::strtol(seconds, nullptr, 10) : 0;
+  const std::string seconds = environment("MLFLOW_HTTP_REQUEST_TIMEOUT");
+  const long given = std::strtol(seconds.c_str(), nullptr, 10);
   return std::chrono::seconds(given > 0 ? std::min(given, kLongestTimeout)
                                         : 30);
 }

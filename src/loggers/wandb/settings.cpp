@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstdlib>
 #include <fstream>
 #include <random>
 #include <sstream>
 
+#include "core/environment.h"
 #include "loggers/http/url.h"
 
 namespace bolt::detail::wandb {
@@ -18,13 +18,8 @@ namespace {
 
 constexpr std::size_t kKeyLength = 40;
 
-std::string env(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 std::string either(const std::string& option, const char* variable) {
-  return option.empty() ? env(variable) : option;
+  return option.empty() ? environment(variable) : option;
 }
 
 std::string lower(std::string text) {
@@ -43,7 +38,7 @@ std::string lower(std::string text) {
 }
 
 Mode mode_of(const WandbLoggerOptions& options) {
-  const std::string text = lower(env("WANDB_MODE"));
+  const std::string text = lower(environment("WANDB_MODE"));
   if (text == "disabled") return Mode::kDisabled;
   if (options.offline) return Mode::kOffline;
   if (text.empty() || text == "online" || text == "run") return Mode::kOnline;
@@ -52,7 +47,7 @@ Mode mode_of(const WandbLoggerOptions& options) {
 }
 
 Resume resume_of() {
-  const std::string text = lower(env("WANDB_RESUME"));
+  const std::string text = lower(environment("WANDB_RESUME"));
   if (text.empty() || text == "allow") return Resume::kAllow;
   if (text == "never" || text == "false") return Resume::kNever;
   if (text == "must") return Resume::kMust;
@@ -61,13 +56,13 @@ Resume resume_of() {
 }
 
 GitSource git_of() {
-  const std::string off = lower(env("WANDB_DISABLE_GIT"));
+  const std::string off = lower(environment("WANDB_DISABLE_GIT"));
   if (off == "true" || off == "1") return {};
   GitSource git = git_source(".");
-  if (const auto url = env("WANDB_GIT_REMOTE_URL"); !url.empty()) {
+  if (const auto url = environment("WANDB_GIT_REMOTE_URL"); !url.empty()) {
     git.remote_url = without_userinfo(url);
   }
-  if (const auto commit = env("WANDB_GIT_COMMIT"); !commit.empty()) {
+  if (const auto commit = environment("WANDB_GIT_COMMIT"); !commit.empty()) {
     git.commit = commit;
   }
   return git;
@@ -113,9 +108,9 @@ std::string host_of(std::string url) {
 }
 
 bool in_netrc() {
-  const std::string base = env("WANDB_BASE_URL");
+  const std::string base = environment("WANDB_BASE_URL");
   const std::string host = base.empty() ? "api.wandb.ai" : host_of(base);
-  const std::string named = env("NETRC");
+  const std::string named = environment("NETRC");
   for (const char* name : {"~/.netrc", "~/_netrc"}) {
     std::ifstream file(expand_user(named.empty() ? name : named.c_str()));
     std::string before;
@@ -152,11 +147,12 @@ Settings settings_of(const WandbLoggerOptions& options) {
       .tags = options.tags,
       .git = git_of(),
   };
-  if (!settings.dir && !env("WANDB_DIR").empty()) {
-    settings.dir = env("WANDB_DIR");
+  if (!settings.dir && !environment("WANDB_DIR").empty()) {
+    settings.dir = environment("WANDB_DIR");
   }
   if (settings.project.empty()) settings.project = "lightning_logs";
-  if (settings.tags.empty()) settings.tags = split(env("WANDB_TAGS"), ',');
+  if (settings.tags.empty())
+    settings.tags = split(environment("WANDB_TAGS"), ',');
   if (const auto id = either(options.id, "WANDB_RUN_ID"); !id.empty()) {
     check_id(id);
     settings.id = id;
@@ -175,9 +171,10 @@ std::string random_id(std::size_t digits) {
 }
 
 std::string missing_key() {
-  const std::string key = env("WANDB_API_KEY");
+  const std::string key = environment("WANDB_API_KEY");
   if (key.empty()) {
-    if (in_netrc() || !env("WANDB_IDENTITY_TOKEN_FILE").empty()) return "";
+    if (in_netrc() || !environment("WANDB_IDENTITY_TOKEN_FILE").empty())
+      return "";
     return "WANDB_API_KEY is not set, and ~/.netrc has no key";
   }
   // Three parts with points between them are a token, which has no form that
@@ -196,7 +193,7 @@ std::vector<std::string> secrets() {
   for (const char* name :
        {"WANDB_API_KEY", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_PASSWORD"}) {
     // What is very short is in many a text by chance.
-    if (const auto value = env(name); value.size() >= 8) {
+    if (const auto value = environment(name); value.size() >= 8) {
       found.push_back(value);
     }
   }

@@ -10,13 +10,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <sstream>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "core/blocked_signals.h"
+#include "core/environment.h"
 #include "core/longest_wait.h"
 
 extern char** environ;
@@ -91,8 +91,7 @@ std::filesystem::path find_program(const std::string& name) {
     return ::access(name.c_str(), X_OK) == 0 ? std::filesystem::absolute(name)
                                              : std::filesystem::path();
   }
-  const char* path = std::getenv("PATH");
-  std::istringstream folders(path == nullptr ? "" : path);
+  std::istringstream folders(environment("PATH"));
   for (std::string folder; std::getline(folders, folder, ':');) {
     const auto file = std::filesystem::path(folder) / name;
     std::error_code error;
