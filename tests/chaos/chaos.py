@@ -63,7 +63,8 @@ def main():
         folder = work / f"run{runs}"
         folder.mkdir()
         had = False
-        for _ in range(TOO_MANY):
+        for attempt in range(TOO_MANY):
+            begun = time.monotonic()
             process = start(o.job, folder, more)
             try:
                 # Nothing is measured: the time only spreads the kills.
@@ -75,6 +76,8 @@ def main():
                 had = verify(o.torchbolt, folder, had)
                 continue
             finish(process, folder)
+            if attempt == 0:
+                whole = time.monotonic() - begun  # the machine may be more or less busy than before
             break
         else:
             sys.exit(f"{folder}: not done after {TOO_MANY} starts")
