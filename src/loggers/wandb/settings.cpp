@@ -147,12 +147,14 @@ Settings settings_of(const WandbLoggerOptions& options) {
       .tags = options.tags,
       .git = git_of(),
   };
-  if (!settings.dir && !environment("WANDB_DIR").empty()) {
-    settings.dir = environment("WANDB_DIR");
+  if (const auto dir = environment("WANDB_DIR");
+      !settings.dir && !dir.empty()) {
+    settings.dir = dir;
   }
   if (settings.project.empty()) settings.project = "lightning_logs";
-  if (settings.tags.empty())
+  if (settings.tags.empty()) {
     settings.tags = split(environment("WANDB_TAGS"), ',');
+  }
   if (const auto id = either(options.id, "WANDB_RUN_ID"); !id.empty()) {
     check_id(id);
     settings.id = id;
@@ -173,8 +175,9 @@ std::string random_id(std::size_t digits) {
 std::string missing_key() {
   const std::string key = environment("WANDB_API_KEY");
   if (key.empty()) {
-    if (in_netrc() || !environment("WANDB_IDENTITY_TOKEN_FILE").empty())
+    if (in_netrc() || !environment("WANDB_IDENTITY_TOKEN_FILE").empty()) {
       return "";
+    }
     return "WANDB_API_KEY is not set, and ~/.netrc has no key";
   }
   // Three parts with points between them are a token, which has no form that
