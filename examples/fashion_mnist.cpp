@@ -9,10 +9,10 @@
 //
 // Ends with a table such as:  test/acc 0.8820, and the path of its log.
 
-#include <c10/util/StringUtil.h>
 #include <torch/torch.h>
 #include <torchbolt/torchbolt.h>
 
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -101,7 +101,9 @@ Flags read_flags(int argc, char** argv) {
 template <class Number>
 Number number(const Flags& flags, const std::string& name) {
   const std::string& text = flags.at(name);
-  if (const auto value = c10::tryToNumber<Number>(text)) return *value;
+  Number value{};
+  const auto read = std::from_chars(&text[0], &text[0] + text.size(), value);
+  if (read.ec == std::errc() && *read.ptr == '\0') return value;
   throw std::invalid_argument(name + ": expected a number, got " + text);
 }
 
@@ -112,7 +114,6 @@ void run(const Flags& flags) {
   const auto epochs = number<int64_t>(flags, "--epochs");
   const auto batch_size = number<int64_t>(flags, "--batch-size");
   const auto precision = bolt::parse_precision(flags.at("--precision"));
-
   const auto all = read_images(flags.at("--data"), "train");
   const auto split = [&](int64_t first, int64_t count) {
     auto part = all.get_range(first, count);
