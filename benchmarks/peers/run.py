@@ -1,4 +1,5 @@
-"""Runs the benchmark: each repeat of each peer is a fresh process; peers take turns, so that drift hits all alike.
+"""Runs the benchmark: each repeat of each peer is a fresh process; peers take turns, so that drift hits all alike, in an
+order of its own each round, since what ran before leaves its traces (a large peer the page cache colder).
 
     run.py --out results.jsonl                       everything
     run.py --peer lightning --workload W1 W5         one peer, two workloads
@@ -7,6 +8,7 @@ import argparse
 import importlib.metadata
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -108,8 +110,8 @@ def main():
             values, noise = {}, {}
             if workload == "W5":  # once unmeasured, so that all files are in the page cache
                 [once(p, workload, threads, part, log) for p, part in cells]
-            for _ in range(args.repeats or repeats):
-                for peer, part in cells:
+            for turn in range(args.repeats or repeats):
+                for peer, part in random.Random(turn).sample(cells, len(cells)):
                     for _, variant, metric, value, unit, n, others in once(peer, workload, threads, part, log):
                         values.setdefault((peer, variant, metric, unit, n), []).append(value)
                         noise.setdefault((peer, variant, metric, unit, n), []).append(others)
