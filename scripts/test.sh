@@ -26,9 +26,12 @@ cmake --preset "$preset" -DTORCHBOLT_TESTS=ON -DTORCHBOLT_BENCHMARKS=ON \
 cmake --build "build/$preset"
 leave_out=()
 [ -n "$all" ] || leave_out=(--label-exclude '^(slow|interop)$')
+# Tests side by side have processes of their own: OMP_NUM_THREADS, which nproc
+# heeds, says nothing of how many there may be.
+jobs=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)
 status=0
 ctest --test-dir "build/$preset" --output-on-failure --no-tests=error \
-  -j "$(nproc)" "${leave_out[@]}" "$@" || status=$?
+  -j "$jobs" "${leave_out[@]}" "$@" || status=$?
 if [ -z "$all" ]; then
   echo "left out (scripts/test.sh --all runs them):"
   ctest --test-dir "build/$preset" -N --label-regex '^(slow|interop)$' |
