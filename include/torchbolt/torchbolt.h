@@ -13,6 +13,7 @@
 #include <torchbolt/loggers/loggers.h>
 #include <torchbolt/metrics/metrics.h>
 #include <torchbolt/optim/optim.h>
+#include <torchbolt/state/hyperparameters_mixin.h>
 #include <torchbolt/state/rng.h>
 #include <torchbolt/state/state.h>
 #include <torchbolt/trainer/load_from_checkpoint.h>

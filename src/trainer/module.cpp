@@ -153,36 +153,16 @@ void Module::print(std::string_view text) const {
   }
 }
 
-void Module::freeze() {
+Module& Module::freeze() {
   for (at::Tensor& parameter : parameters()) parameter.requires_grad_(false);
   eval();
+  return *this;
 }
 
-void Module::unfreeze() {
+Module& Module::unfreeze() {
   for (at::Tensor& parameter : parameters()) parameter.requires_grad_(true);
   train();
-}
-
-void Module::add_hyperparameters(State params, bool logger) {
-  if (!params.is_map()) {
-    throw ConfigError({.where = "save_hyperparameters",
-                       .what = "hyper-parameters must be a map",
-                       .got = std::string(to_string(params.kind())),
-                       .tip = "save_hyperparameters({{\"name\", value}})"});
-  }
-  if (hparams_.is_none()) hparams_ = State::map();
-  if (hparams_initial_.is_none() && logger) hparams_initial_ = State::map();
-  for (const auto& [key, value] : params.entries()) {
-    hparams_[key] = value;
-    if (logger) hparams_initial_[key] = value.clone();
-  }
-}
-
-void Module::save_hyperparameters(
-    std::initializer_list<std::pair<std::string, State>> params, bool logger) {
-  State map = State::map();
-  for (const auto& [name, value] : params) map[std::string_view(name)] = value;
-  add_hyperparameters(std::move(map), logger);
+  return *this;
 }
 
 void Module::register_metric(std::string name, metrics::Metric& metric) {

@@ -277,15 +277,17 @@ void TrainerCore::log_hyperparameters() {
   if (!options.enable_autolog_hparams || log.loggers.empty()) return;
   const State& of_module = module->hparams_initial();
   State all = of_module;
-  if (data != nullptr && data->hparams().is_map()) {
-    for (const auto& [key, value] : data->hparams().entries()) {
+  if (data != nullptr && data->hparams_initial().is_map()) {
+    for (const auto& [key, value] : data->hparams_initial().entries()) {
       const State* known = all.is_map() ? all.find(key) : nullptr;
       if (known != nullptr && !(*known == value)) {
         throw ConfigError(
             {.where = "save_hyperparameters",
              .what = "module and data module have different values for one "
                      "name",
-             .got = known->to_string() + " and " + value.to_string()});
+             .got = State::map({{key, *known}}).to_string() + " and " +
+                    State::map({{key, value}}).to_string(),
+             .tip = "rename one, or save it with logger = false"});
       }
       all[key] = value;
     }

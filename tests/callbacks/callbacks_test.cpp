@@ -1,10 +1,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
+#include <vector>
 
 #include "support/errors.h"
 #include "support/fake_clock.h"
 #include "support/models.h"
+#include "support/temp_dir.h"
 
 namespace bolt {
 namespace {
@@ -210,6 +213,36 @@ TEST(Timer, MeasuresStagesAndGoesOnFromItsState) {
   Timer later({.duration = 20s});
   later.load_state(timer.state());
   EXPECT_EQ(later.time_remaining(), 4s);
+}
+
+TEST(LambdaCallback, AddsToCheckpointsAndReadsThem) {
+  const testing::TempDir dir;
+  Line line;
+  Trainer saves(quiet({
+      .max_epochs = 1,
+      .callbacks = {LambdaCallback(
+          {.on_save_checkpoint =
+               [&](Trainer& trainer, Module& module, State& checkpoint) {
+                 EXPECT_EQ(&module, &line);
+                 EXPECT_EQ(checkpoint.at("global_step").as_int(),
+                           trainer.global_step());
+                 checkpoint["note"] = "kept";
+               }})},
+  }));
+  saves.fit(line, line_batches(2));
+  saves.save_checkpoint(dir.path() / "a.ckpt");
+  std::vector<std::string> notes;
+  Trainer loads(quiet({
+      .max_epochs = 2,
+      .callbacks = {LambdaCallback(
+          {.on_load_checkpoint =
+               [&](Trainer&, Module& module, const State& checkpoint) {
+                 EXPECT_EQ(&module, &line);
+                 notes.push_back(checkpoint.at("note").as_string());
+               }})},
+  }));
+  loads.fit(line, line_batches(2), {}, {.ckpt_path = dir.path() / "a.ckpt"});
+  EXPECT_EQ(notes, std::vector<std::string>{"kept"});
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 namespace bolt {
 
-/// One function for each hook that matters; see Callback for when they run.
+/// One function for each hook of Callback, which says when they run.
 struct LambdaCallbackOptions {
   using Simple = std::function<void(Trainer&, Module&)>;
   using WithStage = std::function<void(Trainer&, Module&, Stage)>;
@@ -25,6 +25,8 @@ struct LambdaCallbackOptions {
   using WithLoss = std::function<void(Trainer&, Module&, const at::Tensor&)>;
   using WithException =
       std::function<void(Trainer&, Module&, std::exception_ptr)>;
+  using OnSaveCheckpoint = std::function<void(Trainer&, Module&, State&)>;
+  using OnLoadCheckpoint = std::function<void(Trainer&, Module&, const State&)>;
 
   WithStage setup{};
   WithStage teardown{};
@@ -61,6 +63,8 @@ struct LambdaCallbackOptions {
   OnBatch on_predict_batch_start{};
   OnPredictBatchEnd on_predict_batch_end{};
   WithException on_exception{};
+  OnSaveCheckpoint on_save_checkpoint{};
+  OnLoadCheckpoint on_load_checkpoint{};
 };
 
 /// A callback from functions, for small needs.
@@ -120,6 +124,8 @@ class TORCHBOLT_API LambdaCallback final : public Callback {
   BOLT_LAMBDA_SIMPLE(on_predict_epoch_end)
   BOLT_LAMBDA_BATCH(on_predict_batch_start)
   BOLT_LAMBDA_ONE(on_exception, std::exception_ptr)
+  BOLT_LAMBDA_ONE(on_save_checkpoint, State&)
+  BOLT_LAMBDA_ONE(on_load_checkpoint, const State&)
 #undef BOLT_LAMBDA_SIMPLE
 #undef BOLT_LAMBDA_BATCH
 #undef BOLT_LAMBDA_ONE

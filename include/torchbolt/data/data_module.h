@@ -3,6 +3,7 @@
 #include <torchbolt/core/stage.h>
 #include <torchbolt/data/loader.h>
 #include <torchbolt/export.h>
+#include <torchbolt/state/hyperparameters_mixin.h>
 #include <torchbolt/state/state.h>
 
 #include <exception>
@@ -38,7 +39,7 @@ struct DataHooks {
 ///       }
 ///       std::optional<bolt::TensorDataset> train_;
 ///     };
-class TORCHBOLT_API LightningDataModule {
+class TORCHBOLT_API LightningDataModule : public HyperparametersMixin {
  public:
   virtual ~LightningDataModule() = default;
 
@@ -86,14 +87,6 @@ class TORCHBOLT_API LightningDataModule {
   /// Which loader hooks are there. The Trainer reads it off the static type;
   /// override it where that is not the whole truth.
   virtual std::optional<DataHooks> hooks() const { return std::nullopt; }
-
-  /// Records what the data was made from, for loggers and checkpoints. `params`
-  /// is a map. Throws ConfigError otherwise.
-  void save_hyperparameters(State params);
-  const State& hparams() const { return hparams_; }
-
- private:
-  State hparams_{};
 };
 
 namespace detail {

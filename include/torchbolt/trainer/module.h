@@ -5,6 +5,7 @@
 #include <torchbolt/engine/options.h>
 #include <torchbolt/export.h>
 #include <torchbolt/optim/optimizer_config.h>
+#include <torchbolt/state/hyperparameters_mixin.h>
 #include <torchbolt/state/state.h>
 #include <torchbolt/trainer/backward_sync_scope.h>
 #include <torchbolt/trainer/callback.h>
@@ -13,7 +14,6 @@
 #include <torchbolt/trainer/step.h>
 #include <torchbolt/trainer/toggled_optimizer.h>
 
-#include <concepts>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -59,7 +59,8 @@ struct ModuleHooks {
 ///
 /// The hooks stand in the order in which a fit calls them; for each, callbacks
 /// come first (see Callback). docs/hooks.md draws the whole sequence.
-class TORCHBOLT_API Module : public torch::nn::Module {
+class TORCHBOLT_API Module : public torch::nn::Module,
+                             public HyperparametersMixin {
  public:
   Module();
   ~Module() override;
@@ -191,25 +192,10 @@ class TORCHBOLT_API Module : public torch::nn::Module {
   /// whole.
   void print(std::string_view text) const;
 
-  /// Turns off gradients and goes to eval mode; `unfreeze` the reverse.
-  void freeze();
-  void unfreeze();
-
-  /// Records what the module was made from (a map), for loggers and
-  /// checkpoints: `save_hyperparameters({{"lr", 1e-3}, {"width", 256}});`.
-  /// Later calls add to earlier ones. `logger = false` keeps them from the
-  /// loggers. Throws ConfigError when it is no map.
-  void save_hyperparameters(
-      std::initializer_list<std::pair<std::string, State>> params,
-      bool logger = true);
-  template <std::same_as<State> S>
-  void save_hyperparameters(S params, bool logger = true) {
-    add_hyperparameters(std::move(params), logger);
-  }
-  /// The hyper-parameters now, to read and to change.
-  State& hparams() { return hparams_; }
-  /// The hyper-parameters as they were saved: what loggers get.
-  const State& hparams_initial() const { return hparams_initial_; }
+  /// Turns off gradients and goes to eval mode; `unfreeze` the reverse. Both
+  /// return the module.
+  Module& freeze();
+  Module& unfreeze();
 
   /// Makes a metric part of the module, so that it moves and is saved with it,
   /// and can be logged. It must live as long as the module.
@@ -302,12 +288,8 @@ class TORCHBOLT_API Module : public torch::nn::Module {
   virtual void do_on_after_batch_transfer(AnyBatch&, int64_t) = 0;
 
  private:
-  void add_hyperparameters(State params, bool logger);
-
   Trainer* trainer_ = nullptr;
   detail::Hook hook_{};
-  State hparams_{};
-  State hparams_initial_{};
   std::vector<std::pair<std::string, metrics::Metric*>> metrics_{};
   // Train/eval mode of each submodule while an evaluation runs.
   std::vector<std::pair<torch::nn::Module*, bool>> modes_{};
