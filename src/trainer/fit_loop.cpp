@@ -50,10 +50,9 @@ void FitLoop::run() {
     return;
   }
   start();
-  if (resume_at_ != ResumeAt::kNowhere) {
-    go_on();
-    over = over || done();
-  }
+  if (resume_at_ != ResumeAt::kNowhere) go_on();
+  // Asked anew: a hook of the start may have asked to stop.
+  over = over || done();
   while (!over) {
     begin_epoch();
     run_epoch();

@@ -61,6 +61,7 @@ void TrainerCore::run(Stage of, RunningStage running, RunRequest what,
   status = RunStatus::kRunning;
   const DefaultDtypeUse dtype(default_dtype(fabric));
   try {
+    signals.start_interrupts();
     connect(std::move(what));
     attach_callbacks();
     verify();
@@ -217,6 +218,7 @@ void TrainerCore::prepare() {
   const Stage of = *function;
   if (data != nullptr) data->prepare_data();
   hook_module(Hook::kPrepareData, [](Module& m) { m.prepare_data(); });
+  signals.check();
   start_loggers();
   if (data != nullptr) data->setup(of);
   {
@@ -226,12 +228,14 @@ void TrainerCore::prepare() {
     }
     module->setup(of);
   }
+  signals.check();
   {
     PrecisionPlugin* const precision = fabric.precision_plugin();
     const auto context =
         precision != nullptr ? precision->init_context() : nullptr;
     hook_module(Hook::kConfigureModel, [](Module& m) { m.configure_model(); });
   }
+  signals.check();
   // The dictionaries are cleared here, and around the sanity check, alone.
   log.use(nullptr);
   log.reset_results();

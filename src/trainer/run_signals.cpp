@@ -7,22 +7,36 @@
 #include <exception>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "distributed/slurm.h"
 #include "trainer/core.h"
 
 namespace bolt::detail {
 
+std::unique_ptr<SignalSource> RunSignals::make_source() const {
+  const auto& seam = core_.options.seams.signals;
+  return seam ? seam() : make_signal_source();
+}
+
+void RunSignals::start_interrupts() {
+  source_ = make_source();
+  watched_ = {SIGINT};
+  source_->start(watched_, std::nullopt);
+}
+
 void RunSignals::start() {
-  const TrainerOptions& options = core_.options;
-  source_ =
-      options.seams.signals ? options.seams.signals() : make_signal_source();
-  const PreemptionOptions& preemption = options.preemption;
+  const PreemptionOptions& preemption = core_.options.preemption;
+  auto all = make_source();
   // Of several the first one counts.
-  watched_ = {preemption.requeue_signal, SIGTERM, SIGINT};
-  source_->start(watched_, preemption.grace_time
-                               ? std::optional(preemption.grace_time->time())
-                               : std::nullopt);
+  const std::vector<int> watched = {preemption.requeue_signal, SIGTERM, SIGINT};
+  all->start(watched, preemption.grace_time
+                          ? std::optional(preemption.grace_time->time())
+                          : std::nullopt);
+  // Both listen by now, so that none is lost in between.
+  check();
+  source_ = std::move(all);
+  watched_ = watched;
 }
 
 void RunSignals::check() {

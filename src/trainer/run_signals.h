@@ -17,7 +17,10 @@ class RunSignals {
 
   /// A run begins; none has come yet.
   void reset() { saved_ = false; }
-  /// Listens, and counts the grace time from the first one on.
+  /// Listens for Ctrl-C, which ends a run that is still being set up as well.
+  void start_interrupts();
+  /// Listens for all, and counts the grace time from the first one on. Throws
+  /// Interrupted when Ctrl-C came before.
   void start();
   /// Throws Interrupted when one has come that ends the run; what is to be
   /// saved then is.
@@ -30,6 +33,7 @@ class RunSignals {
   bool saved() const { return saved_; }
 
  private:
+  std::unique_ptr<SignalSource> make_source() const;
   [[noreturn]] void leave(int signal);
   bool is_to_be_saved() const;
   void save(int signal);

@@ -72,6 +72,32 @@ TEST(Stopping, EndsAtCtrlCBetweenTwoBatches) {
   EXPECT_EQ(trainer.status(), RunStatus::kFinished);
 }
 
+TEST(Stopping, HearsCtrlCWhileARunIsSetUp) {
+  for (const std::string where :
+       {"prepare_data", "setup", "configure_model", "on_fit_start"}) {
+    Line model;
+    std::string last;
+    model.on_hook = [&](const std::string& hook) {
+      if (hook == where) ::raise(SIGINT);
+      if (hook != "on_exception") last = hook;
+    };
+    int told = 0;
+    TrainerOptions options = quiet({.max_epochs = 1});
+    options.callbacks = {
+        LambdaCallback({.on_exception = [&](auto&&...) { ++told; }})};
+    Trainer trainer(options);
+    try {
+      trainer.fit(model, line_batches(2));
+      ADD_FAILURE() << where;
+    } catch (const Interrupted& interrupted) {
+      EXPECT_EQ(interrupted.exit_code(), 130);
+    }
+    EXPECT_EQ(last, where);
+    EXPECT_EQ(told, 1) << where;
+    EXPECT_TRUE(trainer.interrupted()) << where;
+  }
+}
+
 TEST(Stopping, HearsCtrlCInTheLastHooksToo) {
   const auto batches = line_batches(2);
   for (const std::string where : {"on_train_end", "on_validation_end"}) {
