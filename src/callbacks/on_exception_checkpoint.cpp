@@ -24,8 +24,11 @@ std::filesystem::path OnExceptionCheckpoint::ckpt_path() const {
   return options_.dirpath / (options_.filename + ".ckpt");
 }
 
-void OnExceptionCheckpoint::setup(Trainer&, Module&, Stage) {
+void OnExceptionCheckpoint::setup(Trainer& trainer, Module&, Stage stage) {
   training_ = false;
+  if (stage == Stage::kFit && !trainer.fast_dev_run()) {
+    trainer.check_checkpoint_folder(options_.dirpath);
+  }
 }
 
 void OnExceptionCheckpoint::on_train_start(Trainer& trainer, Module&) {

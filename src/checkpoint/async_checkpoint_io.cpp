@@ -228,6 +228,11 @@ void AsyncCheckpointIO::link_checkpoint(const std::filesystem::path& target,
   worker_->link(target, link);
 }
 
+void AsyncCheckpointIO::check_folder(const std::filesystem::path& folder) {
+  worker_->wait_for_all();
+  worker_->inner().check_folder(folder);
+}
+
 void AsyncCheckpointIO::check() { worker_->check(); }
 
 void AsyncCheckpointIO::teardown() {

@@ -3,8 +3,13 @@
 #include <system_error>
 
 #include "core/file_error.h"
+#include "core/writable.h"
 
 namespace bolt {
+
+void TorchCheckpointIO::check_folder(const std::filesystem::path& folder) {
+  detail::check_writable_folder(folder);
+}
 
 void TorchCheckpointIO::save_checkpoint(const State& state,
                                         const std::filesystem::path& path) {

@@ -176,6 +176,11 @@ void Checkpoints::remove(const fs::path& path) {
   handed_over_.erase(path);
 }
 
+void Checkpoints::check_folder(const fs::path& folder) {
+  if (!core_.fabric.is_global_zero()) return;
+  go_on_after([&] { io_->check_folder(folder); });
+}
+
 bool Checkpoints::link(const fs::path& target, const fs::path& link) {
   if (!core_.fabric.is_global_zero()) return true;
   if (!go_on_after([&] { io_->link_checkpoint(target, link); })) return false;

@@ -43,6 +43,9 @@ class Checkpoints {
                        bool weights_only, std::function<void()> then);
   /// Calls `then` in its turn among them.
   void after_hook(std::function<void()> then);
+  /// Throws where nothing can be stored in this folder, unless training is to
+  /// go on without.
+  void check_folder(const std::filesystem::path& folder);
   /// Takes one away, behind all that was saved before.
   void remove(const std::filesystem::path& path);
   /// Makes one another name of `target`, behind all that was saved before.

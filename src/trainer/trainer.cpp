@@ -87,6 +87,9 @@ void Trainer::save_checkpoint_after_hook(const Callback& who,
   module();
   core_->checkpoints.save_after_hook(who, path, weights_only, std::move(then));
 }
+void Trainer::check_checkpoint_folder(const std::filesystem::path& folder) {
+  core_->checkpoints.check_folder(folder);
+}
 void Trainer::remove_checkpoint(const std::filesystem::path& path) {
   core_->checkpoints.remove(path);
 }

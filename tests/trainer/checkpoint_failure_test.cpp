@@ -61,6 +61,28 @@ TrainerOptions best_two(const fs::path& folder,
   return quiet(std::move(options));
 }
 
+TEST(CheckpointFailure, IsForeseenWhereNoFolderCanBeMade) {
+  Line model;
+  int steps = 0;
+  model.on_hook = [&](const std::string& hook) {
+    if (hook == "training_step") ++steps;
+  };
+  const TrainerOptions options =
+      quiet({.max_epochs = 1,
+             .callbacks = {ModelCheckpoint({.dirpath = "/proc/nowhere/files"})},
+             .enable_checkpointing = true});
+  EXPECT_TRUE(has(
+      message_of<Error>([&] { Trainer(options).fit(model, line_batches(2)); }),
+      {"/proc/nowhere/files", "nothing can be written"}));
+  EXPECT_EQ(steps, 0);
+  // Without a fit, or in a dry one, nothing is written.
+  Trainer(options).validate(model, line_batches(2), {.verbose = false});
+  TrainerOptions dry = options;
+  dry.fast_dev_run = true;
+  Trainer(dry).fit(model, line_batches(2));
+  EXPECT_EQ(steps, 1);
+}
+
 TEST(CheckpointFailure, EndsTheFitUnlessToldOtherwise) {
   const TempDir dir;
   Falling line;

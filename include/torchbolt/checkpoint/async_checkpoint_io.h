@@ -42,6 +42,8 @@ class TORCHBOLT_API AsyncCheckpointIO : public CheckpointIO {
   AsyncCheckpointIO(const AsyncCheckpointIO&) = delete;
   AsyncCheckpointIO& operator=(const AsyncCheckpointIO&) = delete;
 
+  /// Waits for what isn't stored yet.
+  void check_folder(const std::filesystem::path& folder) override;
   void save_checkpoint(const State& state,
                        const std::filesystem::path& path) override;
   /// Waits for what isn't stored yet.

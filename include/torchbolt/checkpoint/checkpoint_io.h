@@ -29,6 +29,11 @@ namespace bolt {
 class TORCHBOLT_API CheckpointIO {
  public:
   virtual ~CheckpointIO();
+  /// Throws Error where nothing can be stored in this folder. Called before a
+  /// run that will store something there. Here: nothing is looked at.
+  virtual void check_folder(const std::filesystem::path& folder) {
+    (void)folder;
+  }
   /// Stores a state. When it returns, the state may change. What can't be
   /// stored is an exception, now or, where it is stored later, from the next
   /// call.

@@ -17,6 +17,8 @@ class TORCHBOLT_API TorchCheckpointIO : public CheckpointIO {
  public:
   explicit TorchCheckpointIO(WriteCheckpointOptions options = {})
       : options_(options) {}
+  /// Makes an empty folder in what there is of the path, and removes it.
+  void check_folder(const std::filesystem::path& folder) override;
   void save_checkpoint(const State& state,
                        const std::filesystem::path& path) override;
   State load_checkpoint(const std::filesystem::path& path) override;

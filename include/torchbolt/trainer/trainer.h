@@ -212,6 +212,9 @@ class TORCHBOLT_API Trainer {
                                   const std::filesystem::path& path,
                                   bool weights_only = false,
                                   std::function<void()> then = {});
+  /// For a callback's setup: throws where the CheckpointIO can store nothing in
+  /// this folder; with `stop_on_checkpoint_error = false` that is logged.
+  void check_checkpoint_folder(const std::filesystem::path& folder);
   /// Takes a checkpoint away, when those that were saved before are there; none
   /// is no error.
   void remove_checkpoint(const std::filesystem::path& path);
