@@ -1,15 +1,19 @@
 #include "loggers/run_folder.h"
 
+#include <torchbolt/core/error.h>
 #include <torchbolt/core/files.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <limits>
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+#include "core/file_error.h"
 
 namespace bolt::detail {
 namespace {
@@ -49,7 +53,18 @@ RunFolder::RunFolder(std::optional<std::filesystem::path> save_dir,
     : save_dir_(std::move(save_dir)),
       name_(std::move(name)),
       given_(std::move(version)),
-      expands_variables_(expands_variables) {}
+      expands_variables_(expands_variables) {
+  // The system would end the name there, without a word.
+  const auto* version_name =
+      given_ ? std::get_if<std::string>(&*given_) : nullptr;
+  if (name_.find('\0') != std::string::npos ||
+      (version_name != nullptr &&
+       version_name->find('\0') != std::string::npos)) {
+    throw ConfigError({.where = "Logger",
+                       .what = "the name or version of a run holds a zero byte",
+                       .expected = "the name of a folder"});
+  }
+}
 
 std::filesystem::path RunFolder::save_dir() const {
   const std::filesystem::path path = save_dir_.value_or(root_);
@@ -80,8 +95,11 @@ std::string RunFolder::version() const {
 int64_t RunFolder::next_number() const {
   int64_t next = 0;
   std::error_code error;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(experiment_dir(), error)) {
+  const std::filesystem::directory_iterator entries(experiment_dir(), error);
+  if (error && error != std::errc::no_such_file_or_directory) {
+    fail_with("can't list the runs in", experiment_dir(), error.value());
+  }
+  for (const auto& entry : entries) {
     const std::string folder = entry.path().filename().string();
     if (!entry.is_directory(error) || !folder.starts_with(kVersion)) continue;
     int64_t n = 0;
@@ -102,7 +120,12 @@ bool RunFolder::claim() {
     // one finds it taken.
     make_directories(experiment_dir());
     while (!std::filesystem::create_directory(path(), error) && !error) {
+      const std::filesystem::path taken = path();
       version_.reset();
+      if (path() == taken) {
+        fail_with("can't number the run: it is there, and isn't listed", taken,
+                  EEXIST);
+      }
     }
   }
   const bool used = std::filesystem::exists(path(), error) &&

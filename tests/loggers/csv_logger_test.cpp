@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 #include <torchbolt/core/files.h>
 #include <torchbolt/loggers/csv_logger.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "support/errors.h"
 #include "support/log_capture.h"
@@ -10,6 +13,7 @@
 namespace bolt {
 namespace {
 
+namespace fs = std::filesystem;
 using testing::TempDir;
 
 TEST(CSVLogger, NewColumnsKeepTheRowsSoFar) {
@@ -168,6 +172,41 @@ TEST(CSVLogger, ARowThatWasBegunByAKilledProcessGoes) {
   second.log_metrics({{"b", 4}}, 1);
   second.flush();
   EXPECT_EQ(read_file(path), "a,b,step\n1,,0\n,4,1\n");
+}
+
+TEST(CSVLogger, RefusesNamesThatNoFolderCanHave) {
+  const std::string name("a\0b", 3);
+  EXPECT_TRUE(testing::has(
+      testing::message_of<ConfigError>([&] { CSVLogger({.name = name}); }),
+      {"zero byte"}));
+  EXPECT_TRUE(testing::has(
+      testing::message_of<ConfigError>([&] { CSVLogger({.version = name}); }),
+      {"zero byte"}));
+}
+
+// Runs can't be numbered where they can't be listed; it tried for ever.
+TEST(CSVLogger, SaysWhenTheRunsCantBeListed) {
+  const TempDir dir;
+  const fs::path runs = dir.path() / "runs";
+  fs::create_directories(runs / "version_0");
+  fs::permissions(dir.path(), fs::perms::all);
+  fs::permissions(runs, fs::perms::owner_write | fs::perms::owner_exec |
+                            fs::perms::others_write | fs::perms::others_exec);
+  const uid_t user = ::geteuid();
+  constexpr uid_t kNobody = 65534;
+  if (user == 0) {
+    ASSERT_EQ(::seteuid(kNobody), 0);  // what root may list isn't limited
+  }
+  const std::string message = testing::message_of<Error>([&] {
+    CSVLogger logger({.save_dir = dir.path(), .name = "runs"});
+    logger.log_metrics({{"a", 1}}, 0);
+    logger.flush();
+  });
+  if (user == 0) {
+    ASSERT_EQ(::seteuid(user), 0);
+  }
+  fs::permissions(runs, fs::perms::all);
+  EXPECT_TRUE(testing::has(message, {"can't list", runs.c_str()}));
 }
 
 TEST(CSVLogger, ErrorsNameTheFolder) {
