@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <string>
 
+#include "data/worker.h"
+
 namespace bolt::detail {
 namespace {
 
@@ -19,18 +21,18 @@ Rng batch_rng(uint64_t seed, int64_t epoch, int64_t batch) {
   return Rng(of_epoch.next(), static_cast<uint64_t>(batch));
 }
 
-void check_least(const char* option, int64_t value, int64_t least) {
-  if (value >= least) return;
-  throw ConfigError({.where = "DataLoader",
-                     .what = std::string(option) + " is too small",
-                     .got = std::to_string(value),
-                     .expected = "at least " + std::to_string(least)});
+int64_t checked_size(const char* of, int64_t size) {
+  if (size >= 0) return size;
+  throw DataError(
+      {.where = "DataLoader",
+       .what = std::string("the size of the ") + of + " is negative",
+       .got = std::to_string(size),
+       .expected = "0 or more"});
 }
 
 void check(const DataLoaderOptions& options) {
-  check_least("batch_size", options.batch_size, 1);
-  check_least("num_workers", options.num_workers, 0);
-  check_least("prefetch_factor", options.prefetch_factor, 1);
+  check_least("DataLoader", "batch_size", options.batch_size, 1);
+  check_workers("DataLoader", options.num_workers, options.prefetch_factor);
   const auto contradict = [](const char* one, const char* other) {
     throw ConfigError(
         {.where = "DataLoader",
@@ -50,8 +52,10 @@ void check(const DataLoaderOptions& options) {
 }  // namespace
 
 BatchPlan::BatchPlan(int64_t samples, const DataLoaderOptions& options)
-    : data_size_(samples),
-      samples_(options.sampler != nullptr ? options.sampler->size() : samples),
+    : data_size_(checked_size("dataset", samples)),
+      samples_(options.sampler != nullptr
+                   ? checked_size("sampler", options.sampler->size())
+                   : samples),
       batch_size_(options.batch_size),
       drop_last_(options.drop_last),
       shuffle_(options.shuffle),
@@ -59,6 +63,9 @@ BatchPlan::BatchPlan(int64_t samples, const DataLoaderOptions& options)
       sampler_(options.sampler),
       batch_sampler_(options.batch_sampler) {
   check(options);
+  if (batch_sampler_ != nullptr) {
+    checked_size("batch_sampler", batch_sampler_->size());
+  }
   if (shuffle_) sampler_ = std::make_shared<RandomSampler>(samples_, seed_);
 }
 
@@ -130,6 +137,13 @@ BatchSlice BatchPlan::at(int64_t epoch, int64_t batch) {
     const std::scoped_lock lock(*sampler_mutex_);
     const auto drawn = batch_sampler_->batch(in_order_ ? 0 : epoch, batch);
     order_.assign(drawn.begin(), drawn.end());
+    if (order_.empty()) {
+      throw DataError({.where = "DataLoader",
+                       .what = "the batch_sampler gives a batch of no samples",
+                       .got = "batch " + std::to_string(batch) + " of epoch " +
+                              std::to_string(epoch),
+                       .expected = "at least one index"});
+    }
     check_order(order_, -1);
     slice.indices = order_;
     slice.count = static_cast<int64_t>(order_.size());

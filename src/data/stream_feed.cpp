@@ -9,21 +9,15 @@
 #include <utility>
 
 #include "data/stream_threads.h"
+#include "data/worker.h"
 
 namespace bolt::detail {
 
 void check_stream(const StreamLoaderOptions& options, bool splits) {
-  const auto least = [](const char* option, int64_t value, int64_t least) {
-    if (value >= least) return;
-    throw ConfigError({.where = "StreamLoader",
-                       .what = std::string(option) + " is too small",
-                       .got = std::to_string(value),
-                       .expected = "at least " + std::to_string(least)});
-  };
-  least("batch_size", options.batch_size, 1);
-  least("num_workers", options.num_workers, 0);
-  least("prefetch_factor", options.prefetch_factor, 1);
-  least("epoch_length", options.epoch_length.value_or(0), 0);
+  constexpr const char* kWhere = "StreamLoader";
+  check_least(kWhere, "batch_size", options.batch_size, 1);
+  check_workers(kWhere, options.num_workers, options.prefetch_factor);
+  check_least(kWhere, "epoch_length", options.epoch_length.value_or(0), 0);
   if (options.num_workers <= 1 || splits) return;
   throw ConfigError(
       {.where = "StreamLoader",

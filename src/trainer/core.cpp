@@ -356,6 +356,7 @@ const BatchLimit& TrainerCore::limit(DataStage of) const {
 
 int64_t TrainerCore::limited(DataStage of, std::optional<int64_t> size) const {
   const BatchLimit& by = limit(of);
+  if (size && *size < 0) throw_bad_size(std::to_string(*size));
   if (size == 0) return 0;
   if (by.is_count()) return std::min(by.count(), size.value_or(by.count()));
   const std::string name = "limit_" + std::string(to_string(of)) + "_batches";
@@ -368,6 +369,8 @@ int64_t TrainerCore::limited(DataStage of, std::optional<int64_t> size) const {
                        .got = by.text(),
                        .expected = "1.0, or a number of batches"});
   }
+  // Not by way of a double, which the largest sizes don't survive.
+  if (by.share() == 1.0) return *size;
   const auto batches =
       static_cast<int64_t>(static_cast<double>(*size) * by.share());
   if (batches == 0 && by.share() > 0) {

@@ -195,6 +195,40 @@ TEST(DataLoader, RefusesWrongOptionsAndTakesNoData) {
   EXPECT_THROW(TensorDataset(torch::zeros({3}), torch::zeros({4})), DataError);
 }
 
+TEST(DataLoader, RefusesMoreThreadsThanASystemHas) {
+  const std::vector<torch::Tensor> data(3, torch::zeros({1}));
+  const auto error = [&](const DataLoaderOptions& options) {
+    return message_of<ConfigError>([&] { DataLoader(data, options); });
+  };
+  EXPECT_TRUE(has(error({.num_workers = 40'000}),
+                  {"num_workers", "too large", "40000", "1024"}));
+  EXPECT_TRUE(has(error({.num_workers = 1, .prefetch_factor = INT64_MAX}),
+                  {"prefetch_factor", "too large"}));
+}
+
+TEST(DataLoader, RefusesSizesThatAreNone) {
+  struct Owing {
+    int64_t size() const { return -3; }
+    torch::Tensor get(int64_t) { return torch::zeros({1}); }
+  };
+  EXPECT_TRUE(has(message_of<DataError>([] { DataLoader(Owing{}, {}); }),
+                  {"dataset", "negative", "-3"}));
+  struct Backwards : BatchSampler {
+    int64_t size() const override { return length; }
+    std::span<const int64_t> batch(int64_t, int64_t) override { return {}; }
+    int64_t length = -2;
+  };
+  const std::vector<torch::Tensor> data(3, torch::zeros({1}));
+  auto sampler = std::make_shared<Backwards>();
+  EXPECT_TRUE(has(message_of<DataError>(
+                      [&] { DataLoader(data, {.batch_sampler = sampler}); }),
+                  {"batch_sampler", "negative", "-2"}));
+  sampler->length = 1;
+  DataLoader empty(data, {.batch_sampler = sampler});
+  EXPECT_TRUE(has(message_of<DataError>([&] { empty.begin(); }),
+                  {"batch_sampler", "no samples", "batch 0"}));
+}
+
 TEST(DatasetsModule, ShufflesTheTrainingDataAlone) {
   DatasetsModule<TensorDataset> data({.train = numbers(20), .test = numbers(6)},
                                      {.batch_size = 4, .seed = 1});
@@ -228,6 +262,26 @@ TEST(Loaders, TakeRangesSizedOrNot) {
   EXPECT_EQ(Loaders(vector)[0].size(), 3);
   EXPECT_EQ(Loaders(generator)[0].size(), std::nullopt);
   EXPECT_EQ((Loaders{Loaders(vector), Loaders(list)}).count(), 2u);
+}
+
+// As in a range-for: begin() comes first.
+TEST(Loaders, LetBeginPrepareThePass) {
+  struct Prepared {
+    auto begin() {
+      data = {torch::zeros({2}), torch::ones({2})};
+      return data.begin();
+    }
+    auto end() { return data.end(); }
+    std::vector<torch::Tensor> data{};
+  } range;
+  Loaders loaders(range);
+  for (int pass = 0; pass < 2; ++pass) {
+    loaders[0].start();
+    AnyBatch batch;
+    int count = 0;
+    while (loaders[0].next(batch)) ++count;
+    EXPECT_EQ(count, 2);
+  }
 }
 
 TEST(Loaders, DontCopyWhatOutlivesThem) {

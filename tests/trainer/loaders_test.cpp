@@ -130,6 +130,38 @@ TEST(Trainer, EndsWhereThereIsNoBatchAnyMore) {
   EXPECT_EQ(log.count("stopped: the train loader has no more batches"), 1);
 }
 
+TEST(Trainer, RefusesSizesThatAreNoNumberOfBatches) {
+  struct Sized : std::vector<torch::data::Example<>> {
+    explicit Sized(uint64_t says)
+        : std::vector<torch::data::Example<>>(line_batches(3)), says(says) {}
+    uint64_t size() const { return says; }
+    uint64_t says;
+  };
+  struct Owing : std::vector<torch::data::Example<>> {
+    Owing() : std::vector<torch::data::Example<>>(line_batches(3)) {}
+    int64_t size() const { return -2; }
+  } owing;
+  Line model;
+  Trainer trainer(quiet({.max_epochs = 1}));
+  Sized endless(UINT64_MAX);
+  EXPECT_TRUE(has(message_of<DataError>([&] { trainer.fit(model, endless); }),
+                  {"size()", "18446744073709551615"}));
+  for (const bool fits : {true, false}) {
+    EXPECT_TRUE(has(message_of<DataError>([&] {
+                      if (fits) {
+                        trainer.fit(model, owing);
+                      } else {
+                        trainer.validate(model, owing);
+                      }
+                    }),
+                    {"size()", "-2"}));
+  }
+  // The largest that is a number is one, and the pass ends where it ends.
+  Sized large(INT64_MAX);
+  trainer.fit(model, large);
+  EXPECT_EQ(trainer.global_step(), 3);
+}
+
 TEST(Trainer, AsksForLoadersAgain) {
   struct Data : LightningDataModule {
     Loaders train_dataloader() override {

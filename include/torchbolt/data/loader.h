@@ -4,6 +4,7 @@
 #include <torchbolt/export.h>
 #include <torchbolt/state/state.h>
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -70,6 +71,8 @@ class TORCHBOLT_API BatchSource {
 namespace detail {
 
 [[noreturn]] TORCHBOLT_API void throw_no_loader();
+/// For a loader whose size() is no number of batches.
+[[noreturn]] TORCHBOLT_API void throw_bad_size(const std::string& size);
 
 template <class T>
 struct IsPointer : std::false_type {};
@@ -152,7 +155,11 @@ class RangeSource final : public BatchSource {
     if constexpr (requires(const Range& r) {
                     { r.size() } -> std::convertible_to<int64_t>;
                   }) {
-      return static_cast<int64_t>(range().size());
+      const auto size = range().size();
+      if constexpr (std::unsigned_integral<std::remove_cv_t<decltype(size)>>) {
+        if (!std::in_range<int64_t>(size)) throw_bad_size(std::to_string(size));
+      }
+      return static_cast<int64_t>(size);
     } else {
       return std::nullopt;
     }
@@ -168,8 +175,9 @@ class RangeSource final : public BatchSource {
     finish_pass();
     at_.reset();
     end_.reset();
-    end_.emplace(range().end());
+    // In the order of a range-for, whose begin() may prepare what end() tells.
     at_.emplace(range().begin());
+    end_.emplace(range().end());
     fresh_ = true;
   }
 
