@@ -5,6 +5,7 @@
 #include <limits>
 #include <sstream>
 #include <string>
+#include <utility>
 
 namespace bolt::metrics {
 namespace {
@@ -89,26 +90,54 @@ void Accuracy::update(const at::Tensor& predictions, const at::Tensor& target) {
   }
   const at::Tensor hits = right(predictions.detach(), target, options_);
   const at::Tensor classes = target.reshape({-1}).to(at::kLong);
-  // Samples that don't count go to a class of their own, which is cut off.
-  at::Tensor bins = classes;
+  // Behind the classes: samples that don't count, and those of no class.
+  const int64_t ignored = options_.num_classes;
+  const int64_t strays = options_.num_classes + 1;
+  const auto bin = [&](int64_t index) {
+    return at::scalar_tensor(index, classes.options());
+  };
+  at::Tensor bins =
+      at::where(classes.lt(0).logical_or(classes.ge(options_.num_classes)),
+                bin(strays), classes);
   if (options_.ignore_index) {
-    bins = at::where(classes.eq(*options_.ignore_index),
-                     at::scalar_tensor(options_.num_classes, classes.options()),
-                     classes);
+    bins = at::where(classes.eq(*options_.ignore_index), bin(ignored), bins);
   }
   const at::Tensor zeros =
-      at::zeros({options_.num_classes + 1}, classes.options());
-  last_total_ = zeros.scatter_add(0, bins, at::ones_like(bins))
-                    .narrow(0, 0, options_.num_classes);
+      at::zeros({options_.num_classes + 2}, classes.options());
+  const at::Tensor total = zeros.scatter_add(0, bins, at::ones_like(bins));
+  // Another device would have to be waited for: there compute() looks.
+  if (classes.is_cpu()) refuse_strays(total[strays], &classes);
+  strays_ = strays_.to(classes.device()) + total[strays];
+  last_total_ = total.narrow(0, 0, options_.num_classes);
   last_correct_ = zeros.scatter_add(0, bins, hits.to(at::kLong))
                       .narrow(0, 0, options_.num_classes);
   correct_ = correct_.to(classes.device()) + last_correct_;
   total_ = total_.to(classes.device()) + last_total_;
 }
 
+void Accuracy::refuse_strays(const at::Tensor& count,
+                             const at::Tensor* classes) const {
+  const auto strays = count.item<int64_t>();
+  if (strays == 0) return;
+  std::string got = std::to_string(strays) + " others";
+  if (classes != nullptr) {
+    got += " among " + std::to_string(classes->min().item<int64_t>()) + " to " +
+           std::to_string(classes->max().item<int64_t>());
+  }
+  throw DataError({.where = "Accuracy.update",
+                   .what = "the target holds what is no class",
+                   .got = std::move(got),
+                   .expected = "0 to " +
+                               std::to_string(options_.num_classes - 1) +
+                               ", or ignore_index",
+                   .tip = "classes count from 0; set ignore_index to what "
+                          "marks samples that don't count"});
+}
+
 void Accuracy::reset() {
   correct_ = at::zeros({options_.num_classes}, at::kLong);
   total_ = at::zeros({options_.num_classes}, at::kLong);
+  strays_ = at::zeros({}, at::kLong);
   last_correct_.reset();
   last_total_.reset();
 }
@@ -122,7 +151,10 @@ at::Tensor Accuracy::value(const at::Tensor& correct,
   return each.nanmean();
 }
 
-at::Tensor Accuracy::compute() const { return value(correct_, total_); }
+at::Tensor Accuracy::compute() const {
+  refuse_strays(strays_);
+  return value(correct_, total_);
+}
 
 at::Tensor Accuracy::last() const {
   if (!last_total_.defined()) return value(correct_ * 0, total_ * 0);
@@ -156,6 +188,7 @@ void Accuracy::merge(const State& other) {
 void Accuracy::to(const at::Device& device) {
   correct_ = correct_.to(device);
   total_ = total_.to(device);
+  strays_ = strays_.to(device);
 }
 
 }  // namespace bolt::metrics

@@ -149,6 +149,22 @@ TEST(Accuracy, TwoClassesTakeProbabilitiesAndLogits) {
   EXPECT_DOUBLE_EQ(value(accuracy), 2.0 / 3);
 }
 
+TEST(Accuracy, ATargetOfNoClassIsRefusedAndCountsNothing) {
+  Accuracy accuracy({.num_classes = 3, .ignore_index = -1});
+  const auto of = [](std::vector<int64_t> classes) {
+    return torch::tensor(classes, torch::kLong);
+  };
+  accuracy.update(of({1, 2}), of({1, -1}));
+  for (const int64_t stray : {3, 4, -2}) {
+    const std::string message = message_of<DataError>(
+        [&] { accuracy.update(of({1, 2}), of({0, stray})); });
+    EXPECT_TRUE(has(message, {"no class", "0 to 2"}));
+    EXPECT_NE(message.find(std::to_string(stray)), std::string::npos);
+  }
+  EXPECT_EQ(value(accuracy), 1.0);
+  EXPECT_EQ(accuracy.last().item<double>(), 1.0);
+}
+
 TEST(Accuracy, ErrorsNameTheShapes) {
   Accuracy accuracy({.num_classes = 3});
   EXPECT_TRUE(has(message_of<DataError>([&] {

@@ -43,7 +43,9 @@ class TORCHBOLT_API Accuracy final : public Metric {
   /// `predictions`: scores [N, C, …] (logits or probabilities), class indices
   /// [N, …], or for two classes probabilities or logits [N, …] in floating
   /// point (logits when one lies outside of 0 … 1). `target`: class indices
-  /// [N, …]. Throws DataError naming the shapes.
+  /// [N, …]. Throws DataError naming the shapes, and for a target that is
+  /// neither a class nor `ignore_index`; on a GPU compute() throws that, so
+  /// that no step waits for the device.
   void update(const at::Tensor& predictions, const at::Tensor& target);
   void reset() override;
   at::Tensor compute() const override;
@@ -55,11 +57,14 @@ class TORCHBOLT_API Accuracy final : public Metric {
 
  private:
   at::Tensor value(const at::Tensor& correct, const at::Tensor& total) const;
+  void refuse_strays(const at::Tensor& count,
+                     const at::Tensor* classes = nullptr) const;
 
   AccuracyOptions options_;
   // int64 [C], by the target's class.
   at::Tensor correct_{};
   at::Tensor total_{};
+  at::Tensor strays_{};  // int64 [], targets of no class
   at::Tensor last_correct_{};
   at::Tensor last_total_{};
 };
