@@ -40,30 +40,27 @@ Levels levels(Hook hook, const LogOptions& options) {
           .on_epoch = options.on_epoch.value_or(!step_hook)};
 }
 
-std::string call(std::string_view name) {
-  return "log(\"" + std::string(name) + "\")";
-}
-
 void check_levels(Hook hook, std::string_view name, Levels levels) {
   const std::string where(hook_name(hook));
   if (log_rule(hook) == LogRule::kEpochOnly) {
     if (levels.on_step) {
-      throw ConfigError({.where = where,
-                         .what = call(name) + " can't log a step's value here",
-                         .got = "on_step = true",
-                         .expected = "on_step = false"});
+      throw ConfigError(
+          {.where = where,
+           .what = log_call(name) + " can't log a step's value here",
+           .got = "on_step = true",
+           .expected = "on_step = false"});
     }
     if (!levels.on_epoch) {
       throw ConfigError(
           {.where = where,
-           .what = call(name) + " can only log for the epoch here",
+           .what = log_call(name) + " can only log for the epoch here",
            .got = "on_epoch = false",
            .expected = "on_epoch = true"});
     }
   }
   if (!levels.on_step && !levels.on_epoch) {
     throw ConfigError({.where = where,
-                       .what = call(name) + " would log nothing",
+                       .what = log_call(name) + " would log nothing",
                        .got = "on_step = false and on_epoch = false",
                        .expected = "at least one of them true"});
   }
@@ -78,7 +75,7 @@ void check_registered(const Module& module, std::string_view name,
       })) {
     return;
   }
-  throw ConfigError({.where = call(name),
+  throw ConfigError({.where = log_call(name),
                      .what = "the metric is not part of the module",
                      .tip = "call register_metric(\"" + std::string(name) +
                             "\", metric) in the module's constructor"});
@@ -88,7 +85,7 @@ void check_registered(const Module& module, std::string_view name,
 int64_t to_step(double value) {
   constexpr double kMost = 9007199254740992.0;  // 2^53: whole numbers end here
   if (std::abs(value) <= kMost) return static_cast<int64_t>(value);
-  throw ConfigError({.where = call("step"),
+  throw ConfigError({.where = log_call("step"),
                      .what = "the value is taken for the x axis, and is no "
                              "number of steps",
                      .got = std::to_string(value),
@@ -100,7 +97,7 @@ int64_t to_step(double value) {
 void LogBook::check_allowed(Hook hook, std::string_view name,
                             const LogOptions& options) const {
   if (store_ == nullptr) {
-    throw ConfigError({.where = call(name),
+    throw ConfigError({.where = log_call(name),
                        .what = "nothing can be logged now",
                        .got = hook == Hook::kNone
                                   ? std::string("a call outside of any hook")
@@ -110,19 +107,19 @@ void LogBook::check_allowed(Hook hook, std::string_view name,
                            "don't log"});
   }
   if (hook == Hook::kNone) {
-    throw ConfigError({.where = call(name),
+    throw ConfigError({.where = log_call(name),
                        .what = "no hook of the Trainer is running",
                        .tip = "call log() from a step or a hook"});
   }
   if (log_rule(hook) == LogRule::kForbidden) {
     throw ConfigError({.where = std::string(hook_name(hook)),
-                       .what = call(name) + " is not allowed in this hook",
+                       .what = log_call(name) + " is not allowed in this hook",
                        .tip = "log in a step, or send the value straight to "
                               "trainer().logger()"});
   }
   if (options.add_dataloader_idx &&
       name.find("/dataloader_idx_") != std::string_view::npos) {
-    throw ConfigError({.where = call(name),
+    throw ConfigError({.where = log_call(name),
                        .what = "the name holds a loader index, which is added "
                                "to it anyway",
                        .tip = "leave it out, or set .add_dataloader_idx = "
@@ -141,7 +138,7 @@ void LogBook::log(Hook hook, const Module& module, std::string_view name,
     store_->reset_hook(hook);
   }
   if (options.logger.value_or(false) && loggers.empty()) {
-    once_.warning("[log] " + call(name) +
+    once_.warning("[log] " + log_call(name) +
                   " asks for a logger, and the Trainer has none");
   }
   store_->log(hook, name, value,

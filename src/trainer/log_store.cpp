@@ -49,19 +49,28 @@ void check_value(Hook hook, std::string_view name, const LogValue& value) {
   const at::Tensor* tensor = value.tensor();
   if (tensor == nullptr) return;
   if (!tensor->defined()) {
-    throw ConfigError({.where = where(hook),
-                       .what = "log(\"" + std::string(name) +
-                               "\") was given an undefined tensor",
-                       .expected = "a number, a tensor of one element, or a "
-                                   "metric"});
+    throw ConfigError(
+        {.where = where(hook),
+         .what = log_call(name) + " was given an undefined tensor",
+         .expected = "a number, a tensor of one element, or a "
+                     "metric"});
   }
   if (tensor->numel() != 1) {
     throw ConfigError(
         {.where = where(hook),
-         .what = "log(\"" + std::string(name) + "\") needs a single value",
+         .what = log_call(name) + " needs a single value",
          .got = "a tensor of " + std::to_string(tensor->numel()) + " elements",
          .expected = "one element",
          .tip = "log its mean: value.mean()"});
+  }
+  if (tensor->is_complex() || tensor->is_meta()) {
+    throw ConfigError(
+        {.where = where(hook),
+         .what = log_call(name) + " needs a real number",
+         .got = tensor->is_meta() ? "a tensor without data (meta)"
+                                  : "a complex tensor",
+         .expected = "one number",
+         .tip = tensor->is_meta() ? "" : "log its magnitude: value.abs()"});
   }
 }
 
@@ -130,6 +139,10 @@ Scalar divided(const Scalar& sum, double weight) {
 
 }  // namespace
 
+std::string log_call(std::string_view name) {
+  return "log(\"" + std::string(name) + "\")";
+}
+
 double Scalar::read() const {
   return tensor.defined() ? tensor.item<double>() : number;
 }
@@ -159,7 +172,14 @@ void LogStore::log(Hook hook, std::string_view name, const LogValue& value,
     }
     return;
   }
-  accumulate(entry, value, meta.on_epoch ? weight_of(meta, batch_size) : 1.0);
+  if (batch_size && *batch_size < 1) {
+    throw ConfigError({.where = where(hook),
+                       .what = log_call(name) + ": batch_size is too small",
+                       .got = std::to_string(*batch_size),
+                       .expected = "at least 1"});
+  }
+  accumulate(entry, value,
+             meta.on_epoch ? weight_of(hook, name, meta, batch_size) : 1.0);
 }
 
 void LogStore::accumulate(Entry& entry, const LogValue& value, double weight) {
@@ -200,8 +220,8 @@ LogStore::Entry& LogStore::find_or_add(Hook hook, std::string_view name,
         (entry.metric == nullptr) != (metric == nullptr)) {
       throw ConfigError(
           {.where = where(hook),
-           .what = "log(\"" + std::string(name) +
-                   "\") is called twice in this hook with different settings",
+           .what = log_call(name) +
+                   " is called twice in this hook with different settings",
            .expected = "the same settings each time",
            .tip = "give one of the two another name"});
     }
@@ -229,24 +249,18 @@ LogStore::Entry& LogStore::find_or_add(Hook hook, std::string_view name,
   return entries_.back();
 }
 
-double LogStore::weight_of(const LogMeta& meta,
+double LogStore::weight_of(Hook hook, std::string_view name,
+                           const LogMeta& meta,
                            std::optional<int64_t> batch_size) {
-  if (batch_size) {
-    if (*batch_size < 1) {
-      throw ConfigError({.where = "log",
-                         .what = "batch_size is too small",
-                         .got = std::to_string(*batch_size),
-                         .expected = "at least 1"});
-    }
-    return static_cast<double>(*batch_size);
-  }
+  if (batch_size) return static_cast<double>(*batch_size);
   if (batch_size_) return static_cast<double>(*batch_size_);
   if (batch_ == nullptr || meta.reduce_fx != Reduce::kMean) return 1.0;
   const BatchSize size = batch_->size();
   if (!size.samples) {
-    throw ConfigError({.where = "log",
-                       .what = "the batch holds no tensor, so its size for the "
-                               "mean over the epoch is not known",
+    throw ConfigError({.where = where(hook),
+                       .what = log_call(name) +
+                               ": the batch holds no tensor, so its size for "
+                               "the mean over the epoch is not known",
                        .tip = "pass it: {.batch_size = n}"});
   }
   if (size.ambiguous && !std::exchange(warned_batch_size_, true)) {

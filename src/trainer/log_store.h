@@ -21,6 +21,9 @@ class Module;
 
 namespace bolt::detail {
 
+/// `log("name")`, as errors name a call.
+std::string log_call(std::string_view name);
+
 /// A logged number: on the host, or still on its device, where it stays until
 /// someone reads it.
 struct Scalar {
@@ -177,7 +180,8 @@ class LogStore {
                      metrics::Metric* metric);
   bool matches(const Entry& entry, Hook hook, std::string_view name,
                const LogMeta& meta) const;
-  double weight_of(const LogMeta& meta, std::optional<int64_t> batch_size);
+  double weight_of(Hook hook, std::string_view name, const LogMeta& meta,
+                   std::optional<int64_t> batch_size);
   void accumulate(Entry& entry, const LogValue& value, double weight);
   /// Throws ConfigError for what is no single value.
   static Scalar metric_value(const Entry& entry, const at::Tensor& value);

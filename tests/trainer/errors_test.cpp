@@ -283,7 +283,17 @@ TEST(Log, ErrorsNameHookAndName) {
   EXPECT_TRUE(has(error([](Logs& m) {
                     m.log("v", 1, {.on_epoch = true, .batch_size = 0});
                   }),
-                  {"batch_size"}));
+                  {"training_step", "\"v\"", "batch_size"}));
+  EXPECT_TRUE(has(
+      error([](Logs& m) { m.log("v", 1, {.on_step = true, .batch_size = 0}); }),
+      {"training_step", "\"v\"", "batch_size"}));
+  EXPECT_TRUE(has(error([](Logs& m) {
+                    m.log("v", torch::zeros({}, torch::kComplexFloat));
+                  }),
+                  {"training_step", "\"v\"", "complex"}));
+  EXPECT_TRUE(
+      has(error([](Logs& m) { m.log("v", torch::zeros({}, torch::kMeta)); }),
+          {"training_step", "\"v\"", "meta"}));
   EXPECT_TRUE(has(error([](Logs& m) { m.log("v/dataloader_idx_0", 1); }),
                   {"loader index"}));
   EXPECT_TRUE(has(error([](Logs& m) {
