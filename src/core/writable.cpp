@@ -18,6 +18,7 @@ void check_writable_folder(const std::filesystem::path& path) {
          there.parent_path() != there) {
     there = there.parent_path();
   }
+  // mkdtemp puts a name that is free in place of the X.
   std::string probe = (there / ".torchbolt-XXXXXX").string();
   if (::mkdtemp(probe.data()) != nullptr) {
     ::rmdir(probe.c_str());

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <string>
 
-#include "data/worker.h"
+#include "data/loader_checks.h"
 
 namespace bolt::detail {
 namespace {

@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "data/loader_checks.h"
 #include "data/stream_threads.h"
-#include "data/worker.h"
 
 namespace bolt::detail {
 
