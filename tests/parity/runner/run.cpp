@@ -36,8 +36,8 @@ void construct(Job& s, const Json& action) {
   s.trainer.reset();
   s.recorder = {};
   const Json module = s.scenario.value("module", Json::object());
-  s.model = make_model(module, s.scenario["data"], s.recorder);
-  s.data = std::make_unique<Data>(s.scenario["data"],
+  s.model = make_model(module, s.scenario.at("data"), s.recorder);
+  s.data = std::make_unique<Data>(s.scenario.at("data"),
                                   module.value("combined", false), s.recorder);
   Json arguments = s.scenario.value("trainer", Json::object());
   arguments.update(action.value("trainer", Json::object()));
@@ -152,9 +152,9 @@ Json error_of(const std::string& phase) {
 
 Json run(const Json& scenario) {
   Job s{.scenario = scenario};
-  Json trace{{"name", scenario["name"]}, {"actions", Json::array()}};
-  for (const Json& action : scenario["actions"]) {
-    Json done{{"do", action["do"]}, {"error", nullptr}};
+  Json trace{{"name", scenario.at("name")}, {"actions", Json::array()}};
+  for (const Json& action : scenario.at("actions")) {
+    Json done{{"do", action.at("do")}, {"error", nullptr}};
     std::string phase = "construct";
     Json results;
     try {
@@ -162,6 +162,8 @@ Json run(const Json& scenario) {
       phase = "run";
       s.recorder.clear();
       results = perform(s, action);
+    } catch (const Json::exception&) {
+      throw;  // the scenario's fault
     } catch (...) {
       done["error"] = error_of(phase);
     }
