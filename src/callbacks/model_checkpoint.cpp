@@ -129,9 +129,7 @@ void ModelCheckpoint::setup(Trainer& trainer, Module&, Stage stage) {
   training_ = false;
   if (dirpath_.empty()) dirpath_ = folder(trainer);
   // Now, and not when the first epoch is over.
-  if (stage == Stage::kFit && !trainer.fast_dev_run()) {
-    trainer.check_checkpoint_folder(dirpath_);
-  }
+  trainer.check_checkpoint_folder(dirpath_);
   std::error_code error;
   if (stage == Stage::kFit && trainer.is_global_zero() &&
       options_.save_top_k != 0 && fs::is_directory(dirpath_, error) &&

@@ -24,11 +24,9 @@ std::filesystem::path OnExceptionCheckpoint::ckpt_path() const {
   return options_.dirpath / (options_.filename + ".ckpt");
 }
 
-void OnExceptionCheckpoint::setup(Trainer& trainer, Module&, Stage stage) {
+void OnExceptionCheckpoint::setup(Trainer& trainer, Module&, Stage) {
   training_ = false;
-  if (stage == Stage::kFit && !trainer.fast_dev_run()) {
-    trainer.check_checkpoint_folder(options_.dirpath);
-  }
+  trainer.check_checkpoint_folder(options_.dirpath);
 }
 
 void OnExceptionCheckpoint::on_train_start(Trainer& trainer, Module&) {

@@ -47,11 +47,8 @@ State CheckpointTree::all(bool weights_only) {
     for (const auto& [key, value] : now.entries()) tree.set(key, value);
   }
   set_hparams(tree, "", module.hparams());
-  if (core_.data != nullptr) {
-    set_hparams(tree, "datamodule_", core_.data->hparams());
-    State state = core_.data->state();
-    if (!is_empty(state)) tree[data_key(*core_.data)] = std::move(state);
-  }
+  const State of_data = core_.data != nullptr ? data() : core_.data_of_last_run;
+  for (const auto& [key, value] : of_data.entries()) tree.set(key, value);
   const HookScope scope(module, Hook::kOnSaveCheckpoint);
   if (!weights_only) {
     for (const auto& callback : core_.callbacks) {
@@ -59,6 +56,15 @@ State CheckpointTree::all(bool weights_only) {
     }
   }
   module.on_save_checkpoint(tree);
+  return tree;
+}
+
+State CheckpointTree::data() const {
+  State tree = State::map();
+  if (core_.data == nullptr) return tree;
+  set_hparams(tree, "datamodule_", core_.data->hparams());
+  State state = core_.data->state();
+  if (!is_empty(state)) tree[data_key(*core_.data)] = std::move(state);
   return tree;
 }
 

@@ -35,6 +35,8 @@ class CheckpointTree {
   /// The tree of now, without our own part; its tensors are the run's own.
   /// Calls the hooks.
   State all(bool weights_only);
+  /// Those parts of it that belong to the data module; none without one.
+  State data() const;
   /// Those parts of it that belong to optimizers, schedules and precision.
   State optimization() const;
   /// Our own part; `requeue_files` are part of it.

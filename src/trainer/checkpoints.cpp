@@ -177,7 +177,9 @@ void Checkpoints::remove(const fs::path& path) {
 }
 
 void Checkpoints::check_folder(const fs::path& folder) {
-  if (!core_.fabric.is_global_zero()) return;
+  const bool saves =
+      core_.function == Stage::kFit && !core_.options.fast_dev_run;
+  if (!saves || !core_.fabric.is_global_zero()) return;
   go_on_after([&] { io_->check_folder(folder); });
 }
 

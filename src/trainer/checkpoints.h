@@ -43,8 +43,8 @@ class Checkpoints {
                        bool weights_only, std::function<void()> then);
   /// Calls `then` in its turn among them.
   void after_hook(std::function<void()> then);
-  /// Throws where nothing can be stored in this folder, unless training is to
-  /// go on without.
+  /// Before a fit that isn't a dry one: throws where nothing can be stored in
+  /// this folder, unless training is to go on without.
   void check_folder(const std::filesystem::path& folder);
   /// Takes one away, behind all that was saved before.
   void remove(const std::filesystem::path& path);
@@ -65,6 +65,8 @@ class Checkpoints {
   /// Waits for what isn't written yet; throws when it couldn't be, unless
   /// training is to go on without.
   void finish();
+  /// The data module's part of what is saved now.
+  State of_data() const { return tree_.data(); }
   /// Whether a file is there, or waits to be written.
   bool exists(const std::filesystem::path& path) const;
   /// A hook is over. Cheap when nothing waits.

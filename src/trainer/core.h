@@ -168,6 +168,8 @@ class TrainerCore {
   Module* module = nullptr;
   ModuleHooks module_hooks{};
   LightningDataModule* data = nullptr;
+  /// Its part of checkpoints that are saved behind its run.
+  State data_of_last_run = State::map();
   DataHooks data_hooks{};
   RunRequest request{};
 
@@ -216,6 +218,7 @@ class TrainerCore {
   void finish();
   void fail(std::exception_ptr error);
   void end();
+  void keep_state_of_data();
   void let_go();
   void pass_back(const at::Tensor& loss);
 

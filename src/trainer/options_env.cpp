@@ -12,7 +12,8 @@
 #include "trainer/core.h"
 
 // Lightning's rule: an argument that wasn't given may stand in the environment
-// variable PL_TRAINER_<ARGUMENT>, as a number, True/False, None, or text.
+// variable PL_TRAINER_<ARGUMENT>, as a number, True/False, None, or text. None
+// is the default of those that can't do without a value.
 
 namespace bolt::detail {
 namespace {
@@ -138,7 +139,12 @@ void read(const Text& text, LoggerOption& field) {
 }
 
 template <class T>
-void read(const Text& text, std::optional<T>& field) {
+void assign(const Text& text, T& field) {
+  if (!text.is_none()) read(text, field);
+}
+
+template <class T>
+void assign(const Text& text, std::optional<T>& field) {
   if (text.is_none()) {
     field.reset();
     return;
@@ -177,7 +183,7 @@ void apply_environment(TrainerOptions& options) {
     if (const char* value = std::getenv(variable.c_str())) {
       const Text text(variable, value);
       try {
-        read(text, options.*member);
+        assign(text, options.*member);
       } catch (const ConfigError& error) {
         if (error.text().where == variable) throw;
         ErrorText named = error.text();

@@ -349,12 +349,27 @@ void TrainerCore::finish() {
   end();
 }
 
+// What is saved behind the run, where the data module may be gone, has it as it
+// is now. A run without one leaves it as it was.
+void TrainerCore::keep_state_of_data() {
+  if (data == nullptr) return;
+  try {
+    data_of_last_run = checkpoints.of_data();
+  } catch (const std::exception& error) {
+    data_of_last_run = State::map();
+    log_warning(std::string("[Trainer] checkpoints that are saved behind the "
+                            "run are without the data module's state: ") +
+                error.what());
+  }
+}
+
 // Loaders and data module are the caller's: they may go now.
 void TrainerCore::end() {
   signals.end();
   log.use(nullptr);
   log.deliver_to_all();
   stage = RunningStage::kNone;
+  keep_state_of_data();
   data = nullptr;
   request.train = {};
   request.eval = {};

@@ -83,6 +83,41 @@ TEST(CheckpointFailure, IsForeseenWhereNoFolderCanBeMade) {
   EXPECT_EQ(steps, 1);
 }
 
+TEST(CheckpointFailure, IsForeseenByWhoeverSaves) {
+  Line model;
+  const fs::path nowhere = "/proc/nowhere/files";
+  const std::vector<CallbackHandle> savers = {
+      OnExceptionCheckpoint({.dirpath = nowhere}),
+      ModelCheckpoint({.dirpath = nowhere})};
+  for (const auto& saver : savers) {
+    for (const bool background : {false, true}) {
+      TrainerOptions options = quiet({.max_epochs = 1,
+                                      .callbacks = {saver},
+                                      .enable_checkpointing = true});
+      if (background) {
+        options.plugins = {std::make_shared<AsyncCheckpointIO>()};
+      }
+      EXPECT_TRUE(has(message_of<Error>([&] {
+                        Trainer(options).fit(model, line_batches(2));
+                      }),
+                      {"/proc/nowhere/files", "nothing can be written"}));
+    }
+  }
+}
+
+TEST(CheckpointFailure, ThatIsForeseenEndsNoRunThatGoesOnWithout) {
+  Line model;
+  const LogCapture log;
+  Trainer trainer(quiet(
+      {.max_epochs = 1,
+       .callbacks = {OnExceptionCheckpoint({.dirpath = "/proc/no/where"})},
+       .enable_checkpointing = true,
+       .stop_on_checkpoint_error = false}));
+  trainer.fit(model, line_batches(2));
+  EXPECT_EQ(trainer.global_step(), 2);
+  EXPECT_EQ(log.count("/proc/no/where"), 1);
+}
+
 TEST(CheckpointFailure, EndsTheFitUnlessToldOtherwise) {
   const TempDir dir;
   Falling line;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/environment.h"
 #include "support/log_capture.h"
 #include "support/models.h"
 #include "support/temp_dir.h"
@@ -14,6 +15,7 @@ using testing::Line;
 using testing::line_batches;
 using testing::message_of;
 using testing::quiet;
+using testing::WithEnvironment;
 
 struct UserError {
   std::string hook;
@@ -148,20 +150,42 @@ TEST(Arguments, AnyLengthOfTimeFits) {
 }
 
 TEST(Arguments, MayComeFromTheEnvironment) {
-  ::setenv("PL_TRAINER_MAX_EPOCHS", "7", 1);
-  ::setenv("PL_TRAINER_LIMIT_TRAIN_BATCHES", "0.5", 1);
+  const WithEnvironment epochs("PL_TRAINER_MAX_EPOCHS", "7");
+  const WithEnvironment batches("PL_TRAINER_LIMIT_TRAIN_BATCHES", "0.5");
   const Trainer from_environment(quiet());
   EXPECT_EQ(from_environment.options().max_epochs, 7);
   EXPECT_EQ(from_environment.options().limit_train_batches, BatchLimit(0.5));
   const Trainer given(quiet({.max_epochs = 2}));
   EXPECT_EQ(given.options().max_epochs, 2);
-  ::setenv("PL_TRAINER_MAX_EPOCHS", "many", 1);
-  EXPECT_TRUE(has(refused(quiet()), {"PL_TRAINER_MAX_EPOCHS", "many"}));
-  ::unsetenv("PL_TRAINER_MAX_EPOCHS");
-  ::setenv("PL_TRAINER_MAX_TIME", "soon", 1);
-  EXPECT_TRUE(has(refused(quiet()), {"PL_TRAINER_MAX_TIME", "soon"}));
-  ::unsetenv("PL_TRAINER_MAX_TIME");
-  ::unsetenv("PL_TRAINER_LIMIT_TRAIN_BATCHES");
+}
+
+TEST(Arguments, OfTheEnvironmentAreChecked) {
+  for (const auto& [name, value] :
+       {std::pair("PL_TRAINER_MAX_EPOCHS", "many"),
+        std::pair("PL_TRAINER_MAX_TIME", "soon"),
+        std::pair("PL_TRAINER_PRECISION", "12-bit")}) {
+    const WithEnvironment wrong(name, value);
+    EXPECT_TRUE(has(refused(quiet()), {name, value}));
+  }
+}
+
+TEST(Arguments, ThatAreNoneInTheEnvironmentAreAsByDefault) {
+  const TrainerOptions given = quiet({.val_check_interval = 10});
+  const Trainer standard(given);
+  const WithEnvironment none[] = {
+      {"PL_TRAINER_LOGGER", "None"},
+      {"PL_TRAINER_PRECISION", "None"},
+      {"PL_TRAINER_BENCHMARK", "None"},
+      {"PL_TRAINER_DEFAULT_ROOT_DIR", "None"},
+      {"PL_TRAINER_LOG_EVERY_N_STEPS", "None"},
+      {"PL_TRAINER_CHECK_VAL_EVERY_N_EPOCH", "None"}};
+  const Trainer trainer(given);
+  const TrainerOptions& options = trainer.options();
+  EXPECT_EQ(options.precision, standard.options().precision);
+  EXPECT_EQ(options.default_root_dir, standard.options().default_root_dir);
+  EXPECT_EQ(options.log_every_n_steps, standard.options().log_every_n_steps);
+  EXPECT_EQ(standard.options().check_val_every_n_epoch, 1);
+  EXPECT_EQ(options.check_val_every_n_epoch, std::nullopt);
 }
 
 TEST(Arguments, TwoCallbacksWithOneStateKeyAreRefused) {

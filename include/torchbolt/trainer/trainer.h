@@ -202,8 +202,9 @@ class TORCHBOLT_API Trainer {
   /// Writes a checkpoint of now: the weights, and unless `weights_only` all
   /// that a run needs to go on from there as if it had not ended. Saved in a
   /// hook, a run goes on behind that hook: what the hook itself does afterwards
-  /// isn't done again. docs/guide/checkpoints.md says more. Throws ConfigError
-  /// before the first run, Error when the file can't be written.
+  /// isn't done again. Saved behind a run, it has the data module's part as
+  /// that was when the run ended. docs/guide/checkpoints.md says more. Throws
+  /// ConfigError before the first run, Error when the file can't be written.
   void save_checkpoint(const std::filesystem::path& path,
                        bool weights_only = false);
   /// The same for a callback: the file is written when the running hook is over
@@ -212,8 +213,10 @@ class TORCHBOLT_API Trainer {
                                   const std::filesystem::path& path,
                                   bool weights_only = false,
                                   std::function<void()> then = {});
-  /// For a callback's setup: throws where the CheckpointIO can store nothing in
-  /// this folder; with `stop_on_checkpoint_error = false` that is logged.
+  /// For the setup of a callback that will save checkpoints: throws where a fit
+  /// is to run and the CheckpointIO can store nothing in this folder; with
+  /// `stop_on_checkpoint_error = false` that is logged. A `fast_dev_run` and
+  /// the other entry points store nothing, so that nothing is asked there.
   void check_checkpoint_folder(const std::filesystem::path& folder);
   /// Takes a checkpoint away, when those that were saved before are there; none
   /// is no error.
