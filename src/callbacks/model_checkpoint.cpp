@@ -129,7 +129,9 @@ void ModelCheckpoint::setup(Trainer& trainer, Module&, Stage stage) {
   training_ = false;
   if (dirpath_.empty()) dirpath_ = folder(trainer);
   // Now, and not when the first epoch is over.
-  trainer.check_checkpoint_folder(dirpath_);
+  const bool saves = options_.save_top_k != 0 || options_.save_last.on() ||
+                     options_.save_on_exception;
+  if (saves) trainer.check_checkpoint_folder(dirpath_);
   std::error_code error;
   if (stage == Stage::kFit && trainer.is_global_zero() &&
       options_.save_top_k != 0 && fs::is_directory(dirpath_, error) &&

@@ -13,7 +13,7 @@ namespace bolt::detail {
 
 void check_writable_folder(const std::filesystem::path& path) {
   std::error_code error;
-  std::filesystem::path there = path;
+  std::filesystem::path there = std::filesystem::absolute(path, error);
   while (!std::filesystem::exists(there, error) && there.has_parent_path() &&
          there.parent_path() != there) {
     there = there.parent_path();

@@ -164,7 +164,8 @@ at::Tensor Accuracy::last() const {
 State Accuracy::state() const {
   return State::map({{"metric", name()},
                      {"correct", correct_.clone()},
-                     {"total", total_.clone()}});
+                     {"total", total_.clone()},
+                     {"strays", strays_.clone()}});
 }
 
 void Accuracy::load_state(const State& state) {
@@ -183,6 +184,10 @@ void Accuracy::merge(const State& other) {
   }
   correct_ = correct_ + correct.to(correct_.device());
   total_ = total_ + other.at("total").as_tensor().to(total_.device());
+  // States of older versions have none.
+  if (const State* strays = other.find("strays")) {
+    strays_ = strays_ + strays->as_tensor().to(strays_.device());
+  }
 }
 
 void Accuracy::to(const at::Device& device) {

@@ -168,8 +168,10 @@ class TrainerCore {
   Module* module = nullptr;
   ModuleHooks module_hooks{};
   LightningDataModule* data = nullptr;
-  /// Its part of checkpoints that are saved behind its run.
-  State data_of_last_run = State::map();
+  /// Between its setup and its teardown.
+  bool data_is_set_up = false;
+  /// Its part of checkpoints that are saved behind a fit: as it was at the end.
+  State data_of_last_fit = State::map();
   DataHooks data_hooks{};
   RunRequest request{};
 

@@ -162,6 +162,12 @@ void MetricTables::clear() {
 void LogStore::log(Hook hook, std::string_view name, const LogValue& value,
                    LogMeta meta, std::optional<int64_t> batch_size) {
   check_value(hook, name, value);
+  if (batch_size && *batch_size < 1) {
+    throw ConfigError({.where = where(hook),
+                       .what = log_call(name) + ": batch_size is too small",
+                       .got = std::to_string(*batch_size),
+                       .expected = "at least 1"});
+  }
   meta.dataloader_idx = dataloader_idx_;
   Entry& entry = find_or_add(hook, name, meta, value.metric());
   entry.has_reset = false;
@@ -171,12 +177,6 @@ void LogStore::log(Hook hook, std::string_view name, const LogValue& value,
       entry.step = metric_value(entry, value.metric()->last());
     }
     return;
-  }
-  if (batch_size && *batch_size < 1) {
-    throw ConfigError({.where = where(hook),
-                       .what = log_call(name) + ": batch_size is too small",
-                       .got = std::to_string(*batch_size),
-                       .expected = "at least 1"});
   }
   accumulate(entry, value,
              meta.on_epoch ? weight_of(hook, name, meta, batch_size) : 1.0);

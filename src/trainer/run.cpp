@@ -157,12 +157,14 @@ void TrainerCore::connect(RunRequest what) {
   }
   module_hooks = request.module_hooks;
   data = request.data;
+  data_is_set_up = false;
   data_hooks = request.data_hooks;
   TrainerAccess::attach(*module, &trainer);
   restorer.open(request.ckpt_path, request.module_given);
   checkpoints.open(restorer.requeue_files());
   if (*function == Stage::kFit) {
     fit_loop->forget_data();
+    data_of_last_fit = State::map();
     resolve_epoch_limits();
   }
 }
@@ -220,7 +222,10 @@ void TrainerCore::prepare() {
   hook_module(Hook::kPrepareData, [](Module& m) { m.prepare_data(); });
   signals.check();
   start_loggers();
-  if (data != nullptr) data->setup(of);
+  if (data != nullptr) {
+    data->setup(of);
+    data_is_set_up = true;
+  }
   {
     const HookScope scope(*module, Hook::kSetup);
     for (const auto& callback : callbacks) {
@@ -331,6 +336,7 @@ void TrainerCore::finish() {
   if (of == Stage::kFit) {
     hook(Hook::kOnFitEnd, &Callback::on_fit_end, &Module::on_fit_end);
   }
+  keep_state_of_data();
   if (data != nullptr) data->teardown(of);
   {
     const HookScope scope(*module, Hook::kTeardown);
@@ -349,17 +355,23 @@ void TrainerCore::finish() {
   end();
 }
 
-// What is saved behind the run, where the data module may be gone, has it as it
-// is now. A run without one leaves it as it was.
+// What is saved behind a fit, where the data module may be gone, has it as it
+// is now. That it can't tell is no reason to end a fit that is over.
 void TrainerCore::keep_state_of_data() {
-  if (data == nullptr) return;
+  const bool is_there = std::exchange(data_is_set_up, false);
+  if (!is_there || *function != Stage::kFit) return;
+  const auto warn = [](const std::string& why) {
+    log_warning(
+        "[Trainer] checkpoints that are saved behind the run are without the "
+        "data module's state: " +
+        why);
+  };
   try {
-    data_of_last_run = checkpoints.of_data();
+    data_of_last_fit = checkpoints.of_data().clone();
   } catch (const std::exception& error) {
-    data_of_last_run = State::map();
-    log_warning(std::string("[Trainer] checkpoints that are saved behind the "
-                            "run are without the data module's state: ") +
-                error.what());
+    warn(error.what());
+  } catch (...) {
+    warn("it threw what is no std::exception");
   }
 }
 
@@ -369,7 +381,6 @@ void TrainerCore::end() {
   log.use(nullptr);
   log.deliver_to_all();
   stage = RunningStage::kNone;
-  keep_state_of_data();
   data = nullptr;
   request.train = {};
   request.eval = {};
@@ -405,6 +416,7 @@ void TrainerCore::fail(std::exception_ptr error) {
   }
   if (data != nullptr) {
     guarded("on_exception", [&] { data->on_exception(error); });
+    keep_state_of_data();
   }
   for (const auto& logger : log.loggers) {
     guarded("finalize", [&] {

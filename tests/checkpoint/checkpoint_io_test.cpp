@@ -107,6 +107,20 @@ TEST(TorchCheckpoint, SavesLoadsAndRemoves) {
   io.teardown();
 }
 
+TEST(TorchCheckpoint, LooksAtFoldersThatArentThereYet) {
+  const testing::TempDir dir;
+  TorchCheckpointIO io;
+  EXPECT_NO_THROW(io.check_folder(dir.path() / "not" / "there"));
+  EXPECT_TRUE(fs::is_empty(dir.path()));
+  // Relative to the working directory.
+  EXPECT_NO_THROW(io.check_folder("not_there"));
+  EXPECT_NO_THROW(io.check_folder("not_there/either"));
+  EXPECT_FALSE(fs::exists("not_there"));
+  EXPECT_TRUE(
+      has(message_of<Error>([&] { io.check_folder("/proc/not/there"); }),
+          {"nothing can be written", "/proc/not/there"}));
+}
+
 TEST(TorchCheckpoint, LinksWhatIsThere) {
   testing::TempDir dir;
   TorchCheckpointIO io({.durable = false});

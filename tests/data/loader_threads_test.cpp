@@ -1,9 +1,13 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <torch/torch.h>
 #include <torchbolt/core/error.h>
 #include <torchbolt/data/data.h>
+#include <unistd.h>
 
 #include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <mutex>
 #include <set>
@@ -323,6 +327,21 @@ TEST(LoaderThreads, ReadByHandWithALimitFromARunBefore) {
   int64_t count = 0;
   for (const auto& each : loader) count += each.size(0);
   EXPECT_EQ(count, 23);
+}
+
+TEST(LoaderThreads, ThatTheSystemRefusesAreAnError) {
+  const auto start = [] {
+    constexpr uid_t kNobody = 65534;
+    if (::getuid() == 0 && ::setuid(kNobody) != 0) std::_Exit(2);
+    const rlimit none{.rlim_cur = 1, .rlim_max = 1};
+    ::setrlimit(RLIMIT_NPROC, &none);
+    DataLoader loader(Noisy{}, shuffled(2));
+    std::fputs(message_of<ConfigError>([&] { loader.start(); }).c_str(),
+               stderr);
+    std::_Exit(0);
+  };
+  EXPECT_EXIT(start(), ::testing::ExitedWithCode(0),
+              "num_workers.*gives no thread.*ulimit");
 }
 
 }  // namespace

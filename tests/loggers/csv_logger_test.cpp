@@ -9,6 +9,7 @@
 #include "support/log_capture.h"
 #include "support/models.h"
 #include "support/temp_dir.h"
+#include "support/without_privileges.h"
 
 namespace bolt {
 namespace {
@@ -192,21 +193,18 @@ TEST(CSVLogger, SaysWhenTheRunsCantBeListed) {
   fs::permissions(dir.path(), fs::perms::all);
   fs::permissions(runs, fs::perms::owner_write | fs::perms::owner_exec |
                             fs::perms::others_write | fs::perms::others_exec);
-  const uid_t user = ::geteuid();
-  constexpr uid_t kNobody = 65534;
-  if (user == 0) {
-    ASSERT_EQ(::seteuid(kNobody), 0);  // what root may list isn't limited
-  }
-  const std::string message = testing::message_of<Error>([&] {
-    CSVLogger logger({.save_dir = dir.path(), .name = "runs"});
-    logger.log_metrics({{"a", 1}}, 0);
-    logger.flush();
-  });
-  if (user == 0) {
-    ASSERT_EQ(::seteuid(user), 0);
+  {
+    const testing::WithoutPrivileges
+        nobody;  // what root may list isn't limited
+    ASSERT_TRUE(nobody.holds());
+    const std::string message = testing::message_of<Error>([&] {
+      CSVLogger logger({.save_dir = dir.path(), .name = "runs"});
+      logger.log_metrics({{"a", 1}}, 0);
+      logger.flush();
+    });
+    EXPECT_TRUE(testing::has(message, {"can't list", runs.c_str()}));
   }
   fs::permissions(runs, fs::perms::all);
-  EXPECT_TRUE(testing::has(message, {"can't list", runs.c_str()}));
 }
 
 TEST(CSVLogger, ErrorsNameTheFolder) {

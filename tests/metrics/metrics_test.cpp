@@ -165,6 +165,24 @@ TEST(Accuracy, ATargetOfNoClassIsRefusedAndCountsNothing) {
   EXPECT_EQ(accuracy.last().item<double>(), 1.0);
 }
 
+// Where update() doesn't wait for its device, compute() tells of them.
+TEST(Accuracy, TargetsOfNoClassAreInItsState) {
+  Accuracy whole({.num_classes = 3});
+  whole.update(torch::tensor({1, 2}), torch::tensor({1, 2}));
+  State state = whole.state();
+  EXPECT_EQ(state.at("strays").as_tensor().item<int64_t>(), 0);
+  state["strays"] = torch::tensor(2);
+  Accuracy merged({.num_classes = 3});
+  merged.merge(state);
+  Accuracy loaded({.num_classes = 3});
+  loaded.load_state(merged.state());
+  EXPECT_TRUE(has(message_of<DataError>([&] { (void)loaded.compute(); }),
+                  {"no class", "2 others"}));
+  loaded.reset();
+  loaded.merge(whole.state());
+  EXPECT_EQ(value(loaded), 1.0);
+}
+
 TEST(Accuracy, ErrorsNameTheShapes) {
   Accuracy accuracy({.num_classes = 3});
   EXPECT_TRUE(has(message_of<DataError>([&] {

@@ -81,6 +81,11 @@ TEST(CheckpointFailure, IsForeseenWhereNoFolderCanBeMade) {
   dry.fast_dev_run = true;
   Trainer(dry).fit(model, line_batches(2));
   EXPECT_EQ(steps, 1);
+  TrainerOptions none = options;
+  none.callbacks = {
+      ModelCheckpoint({.dirpath = "/proc/nowhere/files", .save_top_k = 0})};
+  Trainer(none).fit(model, line_batches(2));
+  EXPECT_EQ(steps, 3);
 }
 
 TEST(CheckpointFailure, IsForeseenByWhoeverSaves) {

@@ -1,10 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <stdexcept>
-#include <string>
 
+#include "support/errors.h"
 #include "support/log_capture.h"
 #include "support/models.h"
 #include "support/temp_dir.h"
@@ -14,83 +15,108 @@
 namespace bolt::testing {
 namespace {
 
+/// Counts its passes in what it has between setup and teardown.
 struct Counting : LightningDataModule {
+  void setup(Stage) override { count = std::make_unique<at::Tensor>(start); }
+  void teardown(Stage) override { count.reset(); }
   Loaders train_dataloader() override {
-    ++passes;
+    count->add_(1);
     return Loaders(batches);
   }
-  State state() const override {
-    if (broken) throw std::runtime_error("the counter is lost");
-    return State::map({{"passes", passes}});
-  }
+  Loaders test_dataloader() override { return Loaders(batches); }
+  State state() const override { return State::map({{"passes", *count}}); }
   void load_state(const State& state) override {
-    loaded = state.at("passes").as_int();
+    loaded = state.at("passes").as_tensor().item<int64_t>();
   }
   std::vector<Example> batches = line_batches(2);
-  int64_t passes = 0;
+  at::Tensor start = torch::zeros({}, torch::kLong);
+  std::unique_ptr<at::Tensor> count{};
   int64_t loaded = -1;
-  bool broken = false;
 };
 
 struct DataModuleState : ::testing::Test {
-  Trainer trainer{quiet({.max_epochs = 3,
-                         .enable_checkpointing = false,
-                         .reload_dataloaders_every_n_epochs = 1})};
-  Line line{};
   TempDir dir{};
   const std::filesystem::path file = dir.path() / "a.ckpt";
+  Line line{};
+  Trainer trainer{
+      quiet({.max_epochs = 3, .reload_dataloaders_every_n_epochs = 1})};
 
   /// What a data module gets that goes on from the file; -1 for nothing.
-  int64_t passes_in_file() {
+  int64_t passes_in_file() const {
+    Line model;
     Counting next;
-    Trainer(quiet({.max_epochs = 3})).fit(line, next, {.ckpt_path = file});
+    Trainer(quiet({.max_epochs = 3})).fit(model, next, {.ckpt_path = file});
     return next.loaded;
   }
 };
 
-TEST_F(DataModuleState, IsSavedBehindTheRunWhenTheDataModuleIsGone) {
+TEST_F(DataModuleState, IsSavedBehindTheFitWhenTheDataModuleIsGone) {
   {
     Counting data;
     data.save_hyperparameters({{"size", 4}});
     trainer.fit(line, data);
-    EXPECT_EQ(data.passes, 3);
   }
   trainer.save_checkpoint(file);
-  const State saved = read_checkpoint(file);
-  EXPECT_EQ(saved.at("datamodule_hyper_parameters"), State::map({{"size", 4}}));
+  EXPECT_EQ(read_checkpoint(file).at("datamodule_hyper_parameters"),
+            State::map({{"size", 4}}));
   EXPECT_EQ(passes_in_file(), 3);
 }
 
-TEST_F(DataModuleState, IsLeftAloneByRunsWithoutOne) {
-  {
-    Counting data;
-    trainer.fit(line, data);
-  }
+TEST_F(DataModuleState, IsThatOfTheFitWhateverFollows) {
+  Counting data;
+  trainer.fit(line, data);
+  data.start.add_(40);  // of its own, and shared with no checkpoint
+  Counting other;
+  trainer.test(line, other, {.verbose = false});
   trainer.validate(line, line_batches(1), {.verbose = false});
   trainer.save_checkpoint(file);
   EXPECT_EQ(passes_in_file(), 3);
 }
 
-TEST_F(DataModuleState, IsThatOfTheLastOne) {
-  {
-    Counting data;
-    trainer.fit(line, data);
-  }
-  Counting other;
-  other.passes = 40;
-  trainer.fit(line, other);  // nothing left to train
+TEST_F(DataModuleState, OfAFitIsInNoneOfTheNext) {
+  Counting data;
+  trainer.fit(line, data);
+  Line next;
+  trainer.fit(next, line_batches(2));
   trainer.save_checkpoint(file);
-  EXPECT_EQ(passes_in_file(), other.passes);
+  EXPECT_EQ(passes_in_file(), -1);
 }
 
-TEST_F(DataModuleState, ThatIsntThereEndsNoRun) {
-  const LogCapture log;
+TEST_F(DataModuleState, IsSavedBehindAFitThatFailed) {
   Counting data;
-  data.broken = true;
+  line.on_hook = [&](const std::string& hook) {
+    if (hook != "on_train_epoch_end" || line.current_epoch() != 1) return;
+    throw std::runtime_error("enough");
+  };
+  EXPECT_THROW(trainer.fit(line, data), std::runtime_error);
+  trainer.save_checkpoint(file);
+  line.on_hook = {};
+  EXPECT_EQ(passes_in_file(), 2);
+}
+
+TEST_F(DataModuleState, IsNotAskedForBeforeItsSetup) {
+  struct Unprepared : Counting {
+    void prepare_data() override { throw std::runtime_error("no data"); }
+  } data;
+  EXPECT_EQ(message_of<std::runtime_error>([&] { trainer.fit(line, data); }),
+            "no data");
+}
+
+TEST_F(DataModuleState, ThatIsntThereEndsNoFit) {
+  struct Broken : Counting {
+    State state() const override {
+      if (with_text) throw std::runtime_error("the counter is lost");
+      throw 1;
+    }
+    bool with_text = true;
+  } data;
+  const LogCapture log;
   trainer.fit(line, data);
-  EXPECT_EQ(trainer.global_step(), 6);
-  EXPECT_EQ(log.count("without the data module's state"), 1);
   EXPECT_EQ(log.count("the counter is lost"), 1);
+  data.with_text = false;
+  trainer.fit(line, data);
+  EXPECT_EQ(log.count("without the data module's state"), 2);
+  EXPECT_EQ(trainer.global_step(), 6);
   trainer.save_checkpoint(file);
   EXPECT_EQ(passes_in_file(), -1);
 }

@@ -181,6 +181,8 @@ TEST(Arguments, ThatAreNoneInTheEnvironmentAreAsByDefault) {
       {"PL_TRAINER_CHECK_VAL_EVERY_N_EPOCH", "None"}};
   const Trainer trainer(given);
   const TrainerOptions& options = trainer.options();
+  EXPECT_TRUE(trainer.loggers().empty());
+  EXPECT_EQ(options.benchmark, standard.options().benchmark);
   EXPECT_EQ(options.precision, standard.options().precision);
   EXPECT_EQ(options.default_root_dir, standard.options().default_root_dir);
   EXPECT_EQ(options.log_every_n_steps, standard.options().log_every_n_steps);

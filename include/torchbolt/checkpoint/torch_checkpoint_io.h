@@ -17,7 +17,9 @@ class TORCHBOLT_API TorchCheckpointIO : public CheckpointIO {
  public:
   explicit TorchCheckpointIO(WriteCheckpointOptions options = {})
       : options_(options) {}
-  /// Makes an empty folder in what there is of the path, and removes it.
+  /// Makes an empty folder in what there is of the path, and removes it. A
+  /// class that stores somewhere else overrides this as it does
+  /// `save_checkpoint`.
   void check_folder(const std::filesystem::path& folder) override;
   void save_checkpoint(const State& state,
                        const std::filesystem::path& path) override;

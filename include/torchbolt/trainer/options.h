@@ -136,7 +136,8 @@ struct PreemptionOptions {
 struct TrainerSeams {
   /// Clock of time limits and intervals; null = the system's.
   const Clock* clock = nullptr;
-  /// Makes what tells of signals; empty = the process's signals.
+  /// Makes what tells of signals; empty = the process's signals. Called twice a
+  /// run, for its set-up and for the rest; for a moment both are there.
   std::function<std::unique_ptr<SignalSource>()> signals{};
 };
 

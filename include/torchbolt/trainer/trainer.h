@@ -202,8 +202,8 @@ class TORCHBOLT_API Trainer {
   /// Writes a checkpoint of now: the weights, and unless `weights_only` all
   /// that a run needs to go on from there as if it had not ended. Saved in a
   /// hook, a run goes on behind that hook: what the hook itself does afterwards
-  /// isn't done again. Saved behind a run, it has the data module's part as
-  /// that was when the run ended. docs/guide/checkpoints.md says more. Throws
+  /// isn't done again. Saved behind a fit, it has the data module's part as
+  /// that was when the fit ended. docs/guide/checkpoints.md says more. Throws
   /// ConfigError before the first run, Error when the file can't be written.
   void save_checkpoint(const std::filesystem::path& path,
                        bool weights_only = false);
