@@ -255,6 +255,9 @@ void ModelCheckpoint::on_exception(Trainer& trainer, Module&,
            path.string());
 }
 
+// Without it an exception before the next setup would be taken for this run's.
+void ModelCheckpoint::teardown(Trainer&, Module&, Stage) { training_ = false; }
+
 // -- what --------------------------------------------------------------------
 
 void ModelCheckpoint::save_best(Trainer& trainer, const MetricMap& metrics) {

@@ -47,7 +47,7 @@ State CheckpointTree::all(bool weights_only) {
     for (const auto& [key, value] : now.entries()) tree.set(key, value);
   }
   set_hparams(tree, "", module.hparams());
-  const State of_data = core_.data != nullptr ? data() : core_.data_of_last_fit;
+  const State of_data = core_.data_is_set_up ? data() : core_.data_of_last_fit;
   for (const auto& [key, value] : of_data.entries()) tree.set(key, value);
   const HookScope scope(module, Hook::kOnSaveCheckpoint);
   if (!weights_only) {

@@ -169,6 +169,9 @@ void LogStore::log(Hook hook, std::string_view name, const LogValue& value,
                        .expected = "at least 1"});
   }
   meta.dataloader_idx = dataloader_idx_;
+  // All that throws comes before there is an entry without a value.
+  const bool weighs = value.metric() == nullptr && meta.on_epoch;
+  const double weight = weighs ? weight_of(hook, name, meta, batch_size) : 1.0;
   Entry& entry = find_or_add(hook, name, meta, value.metric());
   entry.has_reset = false;
   entry.epoch.reset();
@@ -178,8 +181,7 @@ void LogStore::log(Hook hook, std::string_view name, const LogValue& value,
     }
     return;
   }
-  accumulate(entry, value,
-             meta.on_epoch ? weight_of(hook, name, meta, batch_size) : 1.0);
+  accumulate(entry, value, weight);
 }
 
 void LogStore::accumulate(Entry& entry, const LogValue& value, double weight) {

@@ -159,12 +159,12 @@ void TrainerCore::connect(RunRequest what) {
   data = request.data;
   data_is_set_up = false;
   data_hooks = request.data_hooks;
+  if (*function == Stage::kFit) data_of_last_fit = State::map();
   TrainerAccess::attach(*module, &trainer);
   restorer.open(request.ckpt_path, request.module_given);
   checkpoints.open(restorer.requeue_files());
   if (*function == Stage::kFit) {
     fit_loop->forget_data();
-    data_of_last_fit = State::map();
     resolve_epoch_limits();
   }
 }
@@ -218,13 +218,17 @@ void TrainerCore::attach_callbacks() {
 
 void TrainerCore::prepare() {
   const Stage of = *function;
-  if (data != nullptr) data->prepare_data();
+  if (data != nullptr) {
+    data->prepare_data();
+    signals.check();
+  }
   hook_module(Hook::kPrepareData, [](Module& m) { m.prepare_data(); });
   signals.check();
   start_loggers();
   if (data != nullptr) {
     data->setup(of);
     data_is_set_up = true;
+    signals.check();
   }
   {
     const HookScope scope(*module, Hook::kSetup);
@@ -358,21 +362,23 @@ void TrainerCore::finish() {
 // What is saved behind a fit, where the data module may be gone, has it as it
 // is now. That it can't tell is no reason to end a fit that is over.
 void TrainerCore::keep_state_of_data() {
-  const bool is_there = std::exchange(data_is_set_up, false);
-  if (!is_there || *function != Stage::kFit) return;
   const auto warn = [](const std::string& why) {
     log_warning(
         "[Trainer] checkpoints that are saved behind the run are without the "
         "data module's state: " +
         why);
   };
-  try {
-    data_of_last_fit = checkpoints.of_data().clone();
-  } catch (const std::exception& error) {
-    warn(error.what());
-  } catch (...) {
-    warn("it threw what is no std::exception");
+  if (!data_is_set_up) return;
+  if (*function == Stage::kFit && !options.fast_dev_run) {
+    try {
+      data_of_last_fit = checkpoints.of_data().clone();
+    } catch (const std::exception& error) {
+      warn(error.what());
+    } catch (...) {
+      warn("it threw what is no std::exception");
+    }
   }
+  data_is_set_up = false;
 }
 
 // Loaders and data module are the caller's: they may go now.
@@ -416,7 +422,7 @@ void TrainerCore::fail(std::exception_ptr error) {
   }
   if (data != nullptr) {
     guarded("on_exception", [&] { data->on_exception(error); });
-    keep_state_of_data();
+    guarded("state", [&] { keep_state_of_data(); });
   }
   for (const auto& logger : log.loggers) {
     guarded("finalize", [&] {

@@ -196,7 +196,7 @@ TEST(CSVLogger, SaysWhenTheRunsCantBeListed) {
   {
     const testing::WithoutPrivileges
         nobody;  // what root may list isn't limited
-    ASSERT_TRUE(nobody.holds());
+    if (!nobody.holds()) GTEST_SKIP() << "root may list every folder";
     const std::string message = testing::message_of<Error>([&] {
       CSVLogger logger({.save_dir = dir.path(), .name = "runs"});
       logger.log_metrics({{"a", 1}}, 0);

@@ -4,8 +4,8 @@
 
 namespace bolt::testing {
 
-/// While it lives, the process may do no more than a user without privileges:
-/// root is nobody, and whoever else it was stays.
+/// While it lives, the process has no privileges: root is the user nobody, its
+/// groups staying as they are, and whoever else it was stays.
 class WithoutPrivileges {
  public:
   WithoutPrivileges() : before_(::geteuid()) {

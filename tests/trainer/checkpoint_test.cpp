@@ -66,6 +66,19 @@ TEST(Checkpoints, OfAnEarlierRunAreNotARescue) {
   EXPECT_EQ(trainer.global_step(), 4);  // from the beginning
 }
 
+TEST(Checkpoints, AreNotSavedByAnExceptionBeforeItsRunHasTrained) {
+  const TempDir dir;
+  Line line;
+  Trainer trainer(with({ModelCheckpoint(
+      {.dirpath = dir.path(), .save_top_k = 0, .save_on_exception = true})}));
+  trainer.fit(line, line_batches(2));
+  line.on_hook = [](const std::string& hook) {
+    if (hook == "prepare_data") throw Crash();
+  };
+  EXPECT_THROW(trainer.fit(line, line_batches(2)), Crash);
+  EXPECT_TRUE(fs::is_empty(dir.path()));
+}
+
 TEST(Checkpoints, OfARescueStayUntilAFitEndsWell) {
   const TempDir dir;
   const fs::path file = dir.path() / "on_exception.ckpt";

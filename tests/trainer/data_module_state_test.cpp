@@ -40,15 +40,16 @@ struct DataModuleState : ::testing::Test {
   Line line{};
   Trainer trainer{
       quiet({.max_epochs = 3, .reload_dataloaders_every_n_epochs = 1})};
-
-  /// What a data module gets that goes on from the file; -1 for nothing.
-  int64_t passes_in_file() const {
-    Line model;
-    Counting next;
-    Trainer(quiet({.max_epochs = 3})).fit(model, next, {.ckpt_path = file});
-    return next.loaded;
-  }
 };
+
+/// In a file's part of this data module; -1 for nothing.
+template <class Data>
+int64_t passes_of(const std::filesystem::path& file) {
+  const State checkpoint = read_checkpoint(file);
+  const State* const part = checkpoint.find(type_name(typeid(Data)));
+  if (part == nullptr) return -1;
+  return part->at("passes").as_tensor().item<int64_t>();
+}
 
 TEST_F(DataModuleState, IsSavedBehindTheFitWhenTheDataModuleIsGone) {
   {
@@ -59,7 +60,9 @@ TEST_F(DataModuleState, IsSavedBehindTheFitWhenTheDataModuleIsGone) {
   trainer.save_checkpoint(file);
   EXPECT_EQ(read_checkpoint(file).at("datamodule_hyper_parameters"),
             State::map({{"size", 4}}));
-  EXPECT_EQ(passes_in_file(), 3);
+  Counting next;
+  trainer.fit(line, next, {.ckpt_path = file});
+  EXPECT_EQ(next.loaded, 3);
 }
 
 TEST_F(DataModuleState, IsThatOfTheFitWhateverFollows) {
@@ -70,7 +73,7 @@ TEST_F(DataModuleState, IsThatOfTheFitWhateverFollows) {
   trainer.test(line, other, {.verbose = false});
   trainer.validate(line, line_batches(1), {.verbose = false});
   trainer.save_checkpoint(file);
-  EXPECT_EQ(passes_in_file(), 3);
+  EXPECT_EQ(passes_of<Counting>(file), 3);
 }
 
 TEST_F(DataModuleState, OfAFitIsInNoneOfTheNext) {
@@ -79,7 +82,7 @@ TEST_F(DataModuleState, OfAFitIsInNoneOfTheNext) {
   Line next;
   trainer.fit(next, line_batches(2));
   trainer.save_checkpoint(file);
-  EXPECT_EQ(passes_in_file(), -1);
+  EXPECT_EQ(passes_of<Counting>(file), -1);
 }
 
 TEST_F(DataModuleState, IsSavedBehindAFitThatFailed) {
@@ -91,7 +94,7 @@ TEST_F(DataModuleState, IsSavedBehindAFitThatFailed) {
   EXPECT_THROW(trainer.fit(line, data), std::runtime_error);
   trainer.save_checkpoint(file);
   line.on_hook = {};
-  EXPECT_EQ(passes_in_file(), 2);
+  EXPECT_EQ(passes_of<Counting>(file), 2);
 }
 
 TEST_F(DataModuleState, IsNotAskedForBeforeItsSetup) {
@@ -100,6 +103,43 @@ TEST_F(DataModuleState, IsNotAskedForBeforeItsSetup) {
   } data;
   EXPECT_EQ(message_of<std::runtime_error>([&] { trainer.fit(line, data); }),
             "no data");
+}
+
+TEST_F(DataModuleState, IsKeptFromItsTeardownOn) {
+  struct Broken : Counting {
+    void teardown(Stage stage) override {
+      Counting::teardown(stage);
+      throw std::runtime_error("torn");
+    }
+  } data;
+  const auto rescue = dir.path() / "rescue";
+  Trainer rescued(
+      quiet({.max_epochs = 3,
+             .callbacks = {OnExceptionCheckpoint({.dirpath = rescue})},
+             .enable_checkpointing = true,
+             .reload_dataloaders_every_n_epochs = 1}));
+  EXPECT_EQ(message_of<std::runtime_error>([&] { rescued.fit(line, data); }),
+            "torn");
+  EXPECT_EQ(passes_of<Broken>(rescue / "on_exception.ckpt"), 3);
+}
+
+TEST_F(DataModuleState, IsInWhatIsSavedInATeardown) {
+  Counting data;
+  line.on_hook = [&](const std::string& hook) {
+    if (hook == "teardown") line.trainer().save_checkpoint(file);
+  };
+  trainer.fit(line, data);
+  EXPECT_EQ(passes_of<Counting>(file), 3);
+}
+
+TEST_F(DataModuleState, OfAFitIsGoneWhenTheNextCantBegin) {
+  Counting data;
+  trainer.fit(line, data);
+  Line next;
+  const FitOptions none{.ckpt_path = "best"};  // of no ModelCheckpoint
+  EXPECT_THROW(trainer.fit(next, line_batches(2), {}, none), ConfigError);
+  trainer.save_checkpoint(file);
+  EXPECT_EQ(passes_of<Counting>(file), -1);
 }
 
 TEST_F(DataModuleState, ThatIsntThereEndsNoFit) {
@@ -118,7 +158,7 @@ TEST_F(DataModuleState, ThatIsntThereEndsNoFit) {
   EXPECT_EQ(log.count("without the data module's state"), 2);
   EXPECT_EQ(trainer.global_step(), 6);
   trainer.save_checkpoint(file);
-  EXPECT_EQ(passes_in_file(), -1);
+  EXPECT_EQ(passes_of<Broken>(file), -1);
 }
 
 }  // namespace

@@ -1,6 +1,10 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "support/fake_clock.h"
 #include "support/models.h"
 
@@ -95,6 +99,29 @@ TEST(Stopping, HearsCtrlCWhileARunIsSetUp) {
     EXPECT_EQ(last, where);
     EXPECT_EQ(told, 1) << where;
     EXPECT_TRUE(trainer.interrupted()) << where;
+  }
+}
+
+TEST(Stopping, HearsCtrlCInTheDataModulesSetUp) {
+  struct Interrupting : LightningDataModule {
+    explicit Interrupting(std::string where) : where(std::move(where)) {}
+    void prepare_data() override { at("prepare_data"); }
+    void setup(Stage) override { at("setup"); }
+    Loaders train_dataloader() override { return Loaders(batches); }
+    void at(const std::string& hook) const {
+      if (hook == where) ::raise(SIGINT);
+    }
+    std::string where;
+    std::vector<testing::Example> batches = line_batches(2);
+  };
+  for (const std::string where : {"prepare_data", "setup"}) {
+    Line model;
+    std::vector<std::string> hooks;
+    model.on_hook = [&](const std::string& hook) { hooks.push_back(hook); };
+    Interrupting data(where);
+    EXPECT_THROW(Trainer(quiet({.max_epochs = 1})).fit(model, data),
+                 Interrupted);
+    EXPECT_EQ(std::ranges::count(hooks, where), 0);
   }
 }
 

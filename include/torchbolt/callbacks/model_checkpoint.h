@@ -153,6 +153,7 @@ class TORCHBOLT_API ModelCheckpoint : public CheckpointCallback {
   void on_train_end(Trainer& trainer, Module& module) override;
   void on_exception(Trainer& trainer, Module& module,
                     std::exception_ptr error) override;
+  void teardown(Trainer& trainer, Module& module, Stage stage) override;
   /// Lightning's keys, and behind them what it forgets.
   State state() const override;
   void load_state(const State& state) override;

@@ -80,8 +80,9 @@ class TORCHBOLT_API LightningDataModule : public HyperparametersMixin {
   /// An entry point is ending with this exception.
   virtual void on_exception(std::exception_ptr error) { (void)error; }
 
-  /// What a checkpoint keeps; none = nothing. A fit asks at its end as well,
-  /// before `teardown`, for checkpoints that are saved behind it.
+  /// What a checkpoint keeps; none = nothing. Asked between `setup` and
+  /// `teardown`; at the end of a fit as well, which keeps a copy for
+  /// checkpoints that are saved behind it.
   virtual State state() const { return {}; }
   virtual void load_state(const State& state) { (void)state; }
 
