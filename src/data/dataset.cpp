@@ -70,21 +70,6 @@ void rethrow_with_samples(std::span<const int64_t> indices) {
   }
 }
 
-void throw_bad_size(const std::string& size) {
-  throw DataError({.where = "loader",
-                   .what = "size() is no number of batches",
-                   .got = size,
-                   .expected = "0 or more",
-                   .tip = "leave size() out where the loader has no end, and "
-                          "set limit_train_batches or max_steps"});
-}
-
-void throw_no_loader() {
-  throw ConfigError({.where = "Loaders",
-                     .what = "there is no loader",
-                     .got = "a null pointer"});
-}
-
 void throw_no_dataset() {
   throw ConfigError({.where = "DataLoader",
                      .what = "there is no dataset",

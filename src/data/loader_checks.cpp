@@ -1,6 +1,7 @@
 #include "data/loader_checks.h"
 
 #include <torchbolt/core/error.h>
+#include <torchbolt/data/loader.h>
 
 #include <string>
 
@@ -38,6 +39,21 @@ void check_workers(const char* where, int64_t num_workers,
   check_most(where, "num_workers", num_workers, kMostWorkers);
   check_least(where, "prefetch_factor", prefetch_factor, 1);
   check_most(where, "prefetch_factor", prefetch_factor, kMostPrefetch);
+}
+
+void throw_bad_size(const std::string& size) {
+  throw DataError({.where = "loader",
+                   .what = "size() is no number of batches",
+                   .got = size,
+                   .expected = "0 or more",
+                   .tip = "leave size() out where the loader has no end, and "
+                          "set limit_train_batches or max_steps"});
+}
+
+void throw_no_loader() {
+  throw ConfigError({.where = "Loaders",
+                     .what = "there is no loader",
+                     .got = "a null pointer"});
 }
 
 }  // namespace bolt::detail

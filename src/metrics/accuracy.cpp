@@ -105,9 +105,11 @@ void Accuracy::update(const at::Tensor& predictions, const at::Tensor& target) {
   const at::Tensor zeros =
       at::zeros({options_.num_classes + 2}, classes.options());
   const at::Tensor total = zeros.scatter_add(0, bins, at::ones_like(bins));
-  // Another device would have to be waited for: there compute() looks.
-  if (classes.is_cpu()) refuse_strays(total[strays], &classes);
-  strays_ = strays_.to(classes.device()) + total[strays];
+  if (classes.is_cpu()) {
+    refuse_strays(total[strays], &classes);
+  } else {  // it would have to be waited for: compute() looks
+    strays_ = strays_.to(classes.device()) + total[strays];
+  }
   last_total_ = total.narrow(0, 0, options_.num_classes);
   last_correct_ = zeros.scatter_add(0, bins, hits.to(at::kLong))
                       .narrow(0, 0, options_.num_classes);

@@ -61,7 +61,6 @@ State CheckpointTree::all(bool weights_only) {
 
 State CheckpointTree::data() const {
   State tree = State::map();
-  if (core_.data == nullptr) return tree;
   set_hparams(tree, "datamodule_", core_.data->hparams());
   State state = core_.data->state();
   if (!is_empty(state)) tree[data_key(*core_.data)] = std::move(state);

@@ -35,7 +35,7 @@ class CheckpointTree {
   /// The tree of now, without our own part; its tensors are the run's own.
   /// Calls the hooks.
   State all(bool weights_only);
-  /// Those parts of it that belong to the data module; none without one.
+  /// Those parts of it that belong to the data module, which is set up.
   State data() const;
   /// Those parts of it that belong to optimizers, schedules and precision.
   State optimization() const;

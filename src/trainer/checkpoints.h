@@ -65,7 +65,7 @@ class Checkpoints {
   /// Waits for what isn't written yet; throws when it couldn't be, unless
   /// training is to go on without.
   void finish();
-  /// The data module's part of what is saved now.
+  /// The data module's part of what is saved now; it is set up.
   State of_data() const { return tree_.data(); }
   /// Whether a file is there, or waits to be written.
   bool exists(const std::filesystem::path& path) const;

@@ -335,8 +335,7 @@ TEST(LoaderThreads, ThatTheSystemRefusesAreAnError) {
     GTEST_SKIP() << "the limit doesn't hold for a root that stays root";
   }
   const auto start = [] {
-    constexpr uid_t kNobody = 65534;
-    if (::getuid() == 0 && ::setuid(kNobody) != 0) std::_Exit(2);
+    if (::getuid() == 0 && ::setuid(testing::kNobody) != 0) std::_Exit(2);
     const rlimit none{.rlim_cur = 1, .rlim_max = 1};
     ::setrlimit(RLIMIT_NPROC, &none);
     DataLoader loader(Noisy{}, shuffled(2));

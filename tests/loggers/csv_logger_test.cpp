@@ -194,8 +194,8 @@ TEST(CSVLogger, SaysWhenTheRunsCantBeListed) {
   fs::permissions(runs, fs::perms::owner_write | fs::perms::owner_exec |
                             fs::perms::others_write | fs::perms::others_exec);
   {
-    const testing::WithoutPrivileges
-        nobody;  // what root may list isn't limited
+    // What root may list isn't limited.
+    const testing::WithoutPrivileges nobody;
     if (!nobody.holds()) GTEST_SKIP() << "root may list every folder";
     const std::string message = testing::message_of<Error>([&] {
       CSVLogger logger({.save_dir = dir.path(), .name = "runs"});

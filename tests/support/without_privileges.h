@@ -4,12 +4,13 @@
 
 namespace bolt::testing {
 
+inline constexpr uid_t kNobody = 65534;
+
 /// While it lives, the process has no privileges: root is the user nobody, its
 /// groups staying as they are, and whoever else it was stays.
 class WithoutPrivileges {
  public:
   WithoutPrivileges() : before_(::geteuid()) {
-    constexpr uid_t kNobody = 65534;
     holds_ = before_ != 0 || ::seteuid(kNobody) == 0;
   }
   ~WithoutPrivileges() {
